@@ -1,0 +1,2 @@
+// Precompiled: LibTorch takes half a minute to parse.
+#include <torch/torch.h>
