@@ -21,10 +21,10 @@
 
 // Fixed in everything but the frame rate; `rate_den` 0 leaves framerate out, so
 // that the caller may set a range.
-GstCaps *daetalker_features_caps_new (
-    guint size, gint rate_num, gint rate_den, const gchar *model_hash);
-GstCaps *daetalker_latent_caps_new (
-    guint size, gint rate_num, gint rate_den, const gchar *model_hash);
+GstCaps *daetalker_features_caps_new (guint size, gint rate_num, gint rate_den,
+                                      const gchar *model_hash);
+GstCaps *daetalker_latent_caps_new (guint size, gint rate_num, gint rate_den,
+                                    const gchar *model_hash);
 
 // What a tensor stream's fixed caps say.
 struct TensorCaps {
@@ -38,5 +38,5 @@ struct TensorCaps {
 // FALSE, with words for people in `reason` (free with g_free), if `caps` are not
 // static float32 tensors with as many tensors as `num_tensors`.  Sizes whose
 // product overflows or exceeds 2^24 are refused.
-gboolean daetalker_tensor_caps_parse (
-    const GstCaps *caps, guint num_tensors, TensorCaps *parsed, gchar **reason);
+gboolean daetalker_tensor_caps_parse (const GstCaps *caps, guint num_tensors,
+                                      TensorCaps *parsed, gchar **reason);
