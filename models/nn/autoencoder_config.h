@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The shape of a diffusion autoencoder: from the published ffhq256 (Diff-AE,
+// templates.py `ffhq256_autoenc`) to the small ones that a CPU renders live.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace daetalker {
+
+// What the UNet's output is: the noise (as published) or the clean picture.  With
+// a pixel-unshuffle stem only the picture can be predicted: the noise of 3*patch^2
+// channels does not pass a narrower bottleneck.
+enum class Prediction { eps, x0 };
+
+struct UNetConfig {
+  int image_size = 256;
+  int patch = 1; // pixel-unshuffle factor of stem and head; 1 = none
+  int model_channels = 128;
+  std::vector<int> channel_mult = {1, 1, 2, 2, 4, 4};
+  int num_res_blocks = 2; // per level on the way down; one more on the way up
+  std::vector<int> attention_resolutions = {16}; // sides of feature maps
+  bool middle_attention = true;
+  int embed_channels = 512; // width of the time embedding
+  int style_channels = 512; // size of z
+  double dropout = 0.1;
+};
+
+struct SemanticEncoderConfig {
+  int image_size = 256;
+  int patch = 1;
+  int model_channels = 128;
+  std::vector<int> channel_mult = {1, 1, 2, 2, 4, 4, 4};
+  int num_res_blocks = 2;
+  std::vector<int> attention_resolutions = {16};
+  bool middle_attention = true;
+  int style_channels = 512;
+};
+
+struct AutoencoderConfig {
+  UNetConfig unet;
+  SemanticEncoderConfig encoder;
+  Prediction prediction = Prediction::eps;
+};
+
+// Throw daetalker::Error (corrupt) on shapes that no network can have: sides that
+// the levels do not divide, sizes < 1 or absurdly large, empty lists.
+void validate (const AutoencoderConfig &config);
+
+// JSON keys are the field names; absent keys keep the defaults above.
+void to_json (nlohmann::json &json, const AutoencoderConfig &config);
+void from_json (const nlohmann::json &json, AutoencoderConfig &config);
+
+AutoencoderConfig ffhq256_autoencoder ();
+
+// 256x256 by pixel-unshuffle 8, x0-prediction, no attention: the live shape.
+AutoencoderConfig live_autoencoder (int width);
+
+} // namespace daetalker

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/nn/unet.h"
+
+#include "models/nn/fused_norm.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace daetalker {
+
+using torch::Tensor;
+
+Tensor
+timestep_embedding (const Tensor &t, int size)
+{
+  int half = size / 2;
+  Tensor frequencies =
+      torch::exp (torch::arange (half, torch::kFloat) * (-std::log (10000.0) / half))
+          .to (t.device ());
+  Tensor angles = t.to (torch::kFloat).unsqueeze (1) * frequencies.unsqueeze (0);
+  Tensor embedding = torch::cat ({torch::cos (angles), torch::sin (angles)}, 1);
+  if (size % 2)
+    embedding = torch::constant_pad_nd (embedding, {0, 1});
+  return embedding;
+}
+
+Tensor
+to_patches (const Tensor &picture, int patch)
+{
+  Tensor patches = patch > 1 ? torch::pixel_unshuffle (picture, patch) : picture;
+  return patches.contiguous (at::MemoryFormat::ChannelsLast);
+}
+
+Tensor
+from_patches (const Tensor &patches, int patch)
+{
+  return patch > 1 ? torch::pixel_shuffle (patches, patch) : patches;
+}
+
+UNetImpl::UNetImpl (const UNetConfig &config) : config_ (config)
+{
+  embed_in_ = torch::nn::Linear (config_.model_channels, config_.embed_channels);
+  embed_out_ = torch::nn::Linear (config_.embed_channels, config_.embed_channels);
+  // The published name says it twice: the embedder is a field of an embedder.
+  auto outer = register_module ("time_embed", std::make_shared<torch::nn::Module> ());
+  auto inner =
+      outer->register_module ("time_embed", std::make_shared<torch::nn::Module> ());
+  inner->register_module ("0", embed_in_);
+  inner->register_module ("2", embed_out_);
+
+  build_input ();
+  build_middle ();
+  build_output ();
+
+  out_norm_ = group_norm32 (channels_);
+  out_conv_ = conv (channels_, 3 * config_.patch * config_.patch, 3);
+  torch::NoGradGuard guard;
+  out_conv_->weight.zero_ ();
+  out_conv_->bias.zero_ ();
+  auto out = register_module ("out", std::make_shared<torch::nn::Module> ());
+  out->register_module ("0", out_norm_);
+  out->register_module ("2", out_conv_);
+}
+
+ResBlock
+UNetImpl::res_block (int in, int out, Resample resample) const
+{
+  ResBlockImpl::Options options;
+  options.in = in;
+  options.out = out;
+  options.embed_channels = config_.embed_channels;
+  options.style_channels = config_.style_channels;
+  options.dropout = config_.dropout;
+  options.resample = resample;
+  return ResBlock (options);
+}
+
+bool
+UNetImpl::has_attention (int side) const
+{
+  const auto &sides = config_.attention_resolutions;
+  return std::find (sides.begin (), sides.end (), side) != sides.end ();
+}
+
+void
+UNetImpl::build_input ()
+{
+  int levels = int (config_.channel_mult.size ());
+  int side = config_.image_size / config_.patch;
+  lateral_channels_.resize (levels);
+  channels_ = config_.channel_mult[0] * config_.model_channels;
+
+  Stage stem;
+  stem->set_stem (conv (3 * config_.patch * config_.patch, channels_, 3));
+  input_blocks_.push_back (stem);
+  lateral_channels_[0].push_back (channels_);
+
+  for (int level = 0; level < levels; level++) {
+    int out = config_.channel_mult[level] * config_.model_channels;
+    for (int i = 0; i < config_.num_res_blocks; i++) {
+      Stage stage;
+      stage->add (res_block (channels_, out));
+      channels_ = out;
+      if (has_attention (side))
+        stage->add (AttentionBlock (channels_));
+      input_blocks_.push_back (stage);
+      lateral_channels_[level].push_back (channels_);
+    }
+    if (level + 1 < levels) {
+      Stage down;
+      down->add (res_block (channels_, channels_, Resample::down));
+      input_blocks_.push_back (down);
+      lateral_channels_[level + 1].push_back (channels_);
+      side /= 2;
+    }
+  }
+  torch::nn::ModuleList list;
+  for (auto &stage : input_blocks_)
+    list->push_back (stage);
+  register_module ("input_blocks", list);
+}
+
+void
+UNetImpl::build_middle ()
+{
+  middle_in_ = res_block (channels_, channels_);
+  middle_out_ = res_block (channels_, channels_);
+  torch::nn::ModuleList list;
+  list->push_back (middle_in_);
+  if (config_.middle_attention) {
+    middle_attention_ = AttentionBlock (channels_);
+    list->push_back (middle_attention_);
+  }
+  list->push_back (middle_out_);
+  register_module ("middle_block", list);
+}
+
+void
+UNetImpl::build_output ()
+{
+  int levels = int (config_.channel_mult.size ());
+  int side = (config_.image_size / config_.patch) >> (levels - 1);
+  for (int level = levels - 1; level >= 0; level--) {
+    int out = config_.channel_mult[level] * config_.model_channels;
+    for (int i = 0; i <= config_.num_res_blocks; i++) {
+      std::vector<int> &laterals = lateral_channels_[level];
+      bool lateral = !laterals.empty ();
+      int in = channels_;
+      if (lateral) {
+        in += laterals.back ();
+        laterals.pop_back ();
+      }
+      Stage stage;
+      stage->add (res_block (in, out));
+      channels_ = out;
+      if (has_attention (side))
+        stage->add (AttentionBlock (channels_));
+      if (level > 0 && i == config_.num_res_blocks) {
+        stage->add (res_block (channels_, channels_, Resample::up));
+        side *= 2;
+      }
+      output_blocks_.push_back (stage);
+      takes_lateral_.push_back (lateral);
+    }
+  }
+  torch::nn::ModuleList list;
+  for (auto &stage : output_blocks_)
+    list->push_back (stage);
+  register_module ("output_blocks", list);
+}
+
+Tensor
+UNetImpl::forward (const Tensor &x, const Tensor &t, const Tensor &z)
+{
+  Tensor patches = to_patches (x, config_.patch).to (type ());
+  Tensor out = forward_patches (patches, t, z);
+  return from_patches (out, config_.patch).to (torch::kFloat);
+}
+
+Tensor
+UNetImpl::forward_patches (Tensor h, const Tensor &t, const Tensor &z)
+{
+  Tensor time = timestep_embedding (t, config_.model_channels);
+  time = embed_out_ (torch::silu (embed_in_ (time)));
+  Condition condition{torch::silu (time), torch::silu (z.to (torch::kFloat))};
+
+  std::vector<Tensor> laterals;
+  for (auto &stage : input_blocks_) {
+    h = stage->forward (h, condition);
+    laterals.push_back (h);
+  }
+  h = middle_in_->forward (h, condition);
+  if (middle_attention_)
+    h = middle_attention_->forward (h);
+  h = middle_out_->forward (h, condition);
+  for (size_t i = 0; i < output_blocks_.size (); i++) {
+    if (takes_lateral_[i]) {
+      h = torch::cat ({h, laterals.back ()}, 1);
+      laterals.pop_back ();
+    }
+    h = output_blocks_[i]->forward (h, condition);
+  }
+  h = norm_modulate_silu (h, out_norm_->weight.to (torch::kFloat).unsqueeze (0),
+                          out_norm_->bias.to (torch::kFloat).unsqueeze (0),
+                          out_norm_->options.num_groups ());
+  return out_conv_ (h);
+}
+
+} // namespace daetalker

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The UNet of the diffusion autoencoder (Diff-AE, BeatGANsAutoencModel without its
+// encoder), conditioned on the diffusion time and on z.  Parameter names are those
+// of the published checkpoint.
+#pragma once
+
+#include <torch/torch.h>
+
+#include "models/nn/autoencoder_config.h"
+#include "models/nn/blocks.h"
+
+namespace daetalker {
+
+class UNetImpl : public torch::nn::Module {
+public:
+  explicit UNetImpl (const UNetConfig &config);
+
+  // x: [B, 3, H, W] noisy picture; t: [B] original step 0..999 (any real type);
+  // z: [B, style_channels].  t and z may have B = 1 for a whole batch.
+  // Returns [B, 3, H, W] float32: eps or x0, as the network was trained.
+  torch::Tensor forward (const torch::Tensor &x, const torch::Tensor &t,
+                         const torch::Tensor &z);
+
+  // The same between the stems: [B, 3*patch^2, H/patch, W/patch] in the type of the
+  // convolutions, in and out.  Training stays on this side of the shuffle.
+  torch::Tensor forward_patches (torch::Tensor h, const torch::Tensor &t,
+                                 const torch::Tensor &z);
+
+  const UNetConfig &config () const { return config_; }
+
+  // The type that the convolutions compute in.
+  torch::ScalarType type () const { return out_conv_->weight.scalar_type (); }
+
+private:
+  void build_input ();
+  void build_middle ();
+  void build_output ();
+  ResBlock res_block (int in, int out, Resample resample = Resample::none) const;
+  bool has_attention (int side) const;
+
+  UNetConfig config_;
+  torch::nn::Linear embed_in_{nullptr}, embed_out_{nullptr};
+  std::vector<Stage> input_blocks_, output_blocks_;
+  // For each level of output_blocks_, how many of its stages take a lateral.
+  std::vector<bool> takes_lateral_;
+  std::vector<std::vector<int>> lateral_channels_; // of build_input, per level
+  int channels_ = 0;                               // while building
+  ResBlock middle_in_{nullptr}, middle_out_{nullptr};
+  AttentionBlock middle_attention_{nullptr};
+  torch::nn::GroupNorm out_norm_{nullptr};
+  torch::nn::Conv2d out_conv_{nullptr};
+};
+TORCH_MODULE (UNet);
+
+// [B] -> [B, size]: cosines first, then sines (Diff-AE, nn.py timestep_embedding).
+torch::Tensor timestep_embedding (const torch::Tensor &t, int size);
+
+// [B, 3, H, W] -> [B, 3*patch^2, H/patch, W/patch] channels-last, and back.
+torch::Tensor to_patches (const torch::Tensor &picture, int patch);
+torch::Tensor from_patches (const torch::Tensor &patches, int patch);
+
+} // namespace daetalker
