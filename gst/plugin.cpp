@@ -5,12 +5,15 @@
 #include <gst/gst.h>
 
 #include "config.h"
+#include "gstdaeencode.h"
+#include "gstdaerender.h"
 
 static gboolean
 plugin_init (GstPlugin *plugin)
 {
   gboolean registered = TRUE;
-  (void)plugin;
+  registered &= GST_ELEMENT_REGISTER (daeencode, plugin);
+  registered &= GST_ELEMENT_REGISTER (daerender, plugin);
   return registered;
 }
 

@@ -1,0 +1,667 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * SECTION:element-daerender
+ * @title: daerender
+ * @short_description: renders a talking face from latents
+ *
+ * The decoder of a diffusion autoencoder: one picture for each latent vector, by
+ * `steps` evaluations of the network, all started from the avatar's one noise
+ * image, so that equal latents give equal pictures.  Size and rate are the avatar's
+ * and the stream's; RGB is full range, YUV is limited range with chroma averaged
+ * over 2x2 pixels (chroma-site jpeg).
+ *
+ * A frame that is too late is not rendered (property `qos`, QoS message); time
+ * goes on.  A new `avatar` is loaded while the old one renders and takes over
+ * between two frames.  Pictures are marked as synthetic media: stream tags, and a
+ * meta on each buffer.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 videotestsrc num-buffers=100 ! videoconvert ! videoscale ! daeencode !
+ * daerender ! videoconvert ! autovideosink
+ * ]|
+ */
+#include "gstdaerender.h"
+
+#include <gst/video/video.h>
+
+#include <atomic>
+#include <cmath>
+
+#include "avatarsettings.h"
+#include "engineloader.h"
+#include "framestats.h"
+#include "rendermodel.h"
+#include "syntheticmeta.h"
+#include "tensorcaps.h"
+#include "videoview.h"
+
+using daetalker::Error;
+using daetalker::ErrorCode;
+
+GST_DEBUG_CATEGORY_STATIC (gst_dae_render_debug);
+#define GST_CAT_DEFAULT gst_dae_render_debug
+
+#define VIDEO_CAPS(formats)                                                              \
+  "video/x-raw, format=(string){ " formats " }, width=(int)[ 1, 16384 ], "               \
+  "height=(int)[ 1, 16384 ], framerate=(fraction)[ 1/2147483647, 2147483647/1 ], "       \
+  "pixel-aspect-ratio=(fraction)1/1"
+#define RGB_CAPS VIDEO_CAPS (DAETALKER_RGB_FORMATS) ", colorimetry=(string)sRGB"
+#define YUV_CAPS                                                                         \
+  VIDEO_CAPS (DAETALKER_YUV_FORMATS)                                                     \
+  ", colorimetry=(string){ bt601, bt709 }, chroma-site=(string)jpeg"
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS,
+    GST_STATIC_CAPS (DAETALKER_LATENT_CAPS "; " DAETALKER_FEATURES_CAPS));
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (RGB_CAPS "; " YUV_CAPS));
+
+enum {
+  PROP_FIRST_AVATAR = 1,
+  PROP_STEPS = PROP_FIRST_AVATAR + AvatarSettings::count,
+  PROP_COMPUTE_TIME,
+  PROP_PROVENANCE,
+  PROP_LATENCY,
+  PROP_STATS,
+};
+
+namespace {
+
+constexpr gint default_steps = 1;
+
+struct Settings {
+  AvatarSettings avatar;
+  gint steps = default_steps;
+  gint compute_time = -1; // ms
+  gboolean provenance = TRUE;
+};
+
+struct Private {
+  explicit Private (GstElement *element) : model (element) {}
+
+  Settings settings; // under the object lock
+  RenderModelSlot model;
+  FrameStats stats;
+  std::atomic<GstClockTime> measured{0};
+
+  // Streaming thread only.
+  GstVideoInfo info{};
+  std::vector<float> latent;
+  gsize buffer_size = 0;
+  int steps = default_steps; // that the times in `stats` are of
+  guint64 broken_promises = 0;
+  GstTagList *upstream_tags = nullptr;
+  bool tagged = false;
+};
+
+} // namespace
+
+struct _GstDaeRender {
+  GstBaseTransform parent;
+  Private *priv;
+};
+
+G_DEFINE_FINAL_TYPE (GstDaeRender, gst_dae_render, GST_TYPE_BASE_TRANSFORM)
+GST_ELEMENT_REGISTER_DEFINE (daerender, "daerender", GST_RANK_NONE, GST_TYPE_DAE_RENDER)
+
+#define parent_class gst_dae_render_parent_class
+
+static Settings
+get_settings (GstDaeRender *self)
+{
+  GST_OBJECT_LOCK (self);
+  Settings settings = self->priv->settings;
+  GST_OBJECT_UNLOCK (self);
+  return settings;
+}
+
+// The time that we promise a frame takes.
+static GstClockTime
+promise (GstDaeRender *self)
+{
+  GST_OBJECT_LOCK (self);
+  const gint fixed = self->priv->settings.compute_time;
+  GST_OBJECT_UNLOCK (self);
+  return fixed >= 0 ? (GstClockTime)fixed * GST_MSECOND : self->priv->measured.load ();
+}
+
+static void
+post_latency (GstDaeRender *self)
+{
+  gst_element_post_message (GST_ELEMENT (self),
+                            gst_message_new_latency (GST_OBJECT (self)));
+}
+
+// ---- properties --------------------------------------------------------------
+
+static void
+set_steps (GstDaeRender *self, gint steps)
+{
+  if (auto avatar = self->priv->model.avatar ()) {
+    try {
+      daetalker_check_steps (avatar->info (), steps);
+    } catch (const Error &error) {
+      GST_ELEMENT_WARNING (self, LIBRARY, SETTINGS, ("%s.", error.what ()), (nullptr));
+      return;
+    }
+  }
+  GST_OBJECT_LOCK (self);
+  self->priv->settings.steps = steps;
+  GST_OBJECT_UNLOCK (self);
+}
+
+// The property shows the avatar in use, not one that was refused.
+static void
+restore_avatar (GstElement *element, const std::string &refused, const std::string &kept)
+{
+  GstDaeRender *self = GST_DAE_RENDER (element);
+  GST_OBJECT_LOCK (self);
+  if (self->priv->settings.avatar.avatar == refused)
+    self->priv->settings.avatar.avatar = kept;
+  GST_OBJECT_UNLOCK (self);
+  g_object_notify (G_OBJECT (self), "avatar");
+}
+
+static void
+gst_dae_render_set_property (GObject *object, guint id, const GValue *value,
+                             GParamSpec *pspec)
+{
+  GstDaeRender *self = GST_DAE_RENDER (object);
+  Private *priv = self->priv;
+  switch (id) {
+  case PROP_STEPS:
+    set_steps (self, g_value_get_int (value));
+    return;
+  case PROP_COMPUTE_TIME:
+    GST_OBJECT_LOCK (self);
+    priv->settings.compute_time = g_value_get_int (value);
+    GST_OBJECT_UNLOCK (self);
+    post_latency (self);
+    return;
+  case PROP_PROVENANCE:
+    GST_OBJECT_LOCK (self);
+    priv->settings.provenance = g_value_get_boolean (value);
+    GST_OBJECT_UNLOCK (self);
+    if (!g_value_get_boolean (value))
+      GST_WARNING_OBJECT (self, "pictures are no longer marked as synthetic media");
+    return;
+  default:
+    break;
+  }
+
+  GST_OBJECT_LOCK (self);
+  const std::string before = priv->settings.avatar.avatar;
+  const bool known = priv->settings.avatar.set (id, PROP_FIRST_AVATAR, value);
+  const Settings after = priv->settings;
+  GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  else if (after.avatar.avatar != before)
+    priv->model.load (after.avatar, after.steps, restore_avatar);
+}
+
+static void
+gst_dae_render_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  GstDaeRender *self = GST_DAE_RENDER (object);
+  Private *priv = self->priv;
+  switch (id) {
+  case PROP_STEPS:
+    g_value_set_int (value, get_settings (self).steps);
+    return;
+  case PROP_COMPUTE_TIME:
+    g_value_set_int (value, get_settings (self).compute_time);
+    return;
+  case PROP_PROVENANCE:
+    g_value_set_boolean (value, get_settings (self).provenance);
+    return;
+  case PROP_LATENCY:
+    g_value_set_uint64 (value, promise (self));
+    return;
+  case PROP_STATS: {
+    const auto avatar = priv->model.avatar ();
+    const Settings settings = get_settings (self);
+    const std::string device =
+        avatar ? avatar->info ().device : settings.avatar.options.device;
+    const std::string precision =
+        avatar ? avatar->info ().precision : settings.avatar.options.precision;
+    g_value_take_boxed (value,
+                        priv->stats.to_structure ("daetalker-stats", "rendered",
+                                                  device.c_str (), precision.c_str ()));
+    return;
+  }
+  default:
+    break;
+  }
+  GST_OBJECT_LOCK (self);
+  const bool known = priv->settings.avatar.get (id, PROP_FIRST_AVATAR, value);
+  GST_OBJECT_UNLOCK (self);
+  if (!known)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+// ---- states ------------------------------------------------------------------
+
+static GstStateChangeReturn
+gst_dae_render_change_state (GstElement *element, GstStateChange transition)
+{
+  GstDaeRender *self = GST_DAE_RENDER (element);
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY) {
+    const Settings settings = get_settings (self);
+    const bool opened = daetalker_guard (element, false, [&] {
+      self->priv->model.open (settings.avatar, settings.steps);
+      return true;
+    });
+    if (!opened)
+      return GST_STATE_CHANGE_FAILURE;
+  }
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_READY_TO_NULL ||
+      (transition == GST_STATE_CHANGE_NULL_TO_READY &&
+       result == GST_STATE_CHANGE_FAILURE))
+    self->priv->model.close ();
+  return result;
+}
+
+static gboolean
+gst_dae_render_start (GstBaseTransform *trans)
+{
+  GstDaeRender *self = GST_DAE_RENDER (trans);
+  Private *priv = self->priv;
+  const Settings settings = get_settings (self);
+  return daetalker_guard (GST_ELEMENT (self), FALSE, [&] () -> gboolean {
+    priv->model.start (settings.steps);
+    priv->measured = priv->model.current ().measured;
+    priv->steps = settings.steps;
+    priv->stats.clear ();
+    priv->broken_promises = 0;
+    priv->tagged = false;
+    return TRUE;
+  });
+}
+
+static gboolean
+gst_dae_render_stop (GstBaseTransform *trans)
+{
+  Private *priv = GST_DAE_RENDER (trans)->priv;
+  priv->model.stop ();
+  gst_clear_tag_list (&priv->upstream_tags);
+  return TRUE;
+}
+
+// ---- caps --------------------------------------------------------------------
+
+// The frame rate is the stream's, whatever else the caps say.
+static GstCaps *
+gst_dae_render_transform_caps (GstBaseTransform *trans, GstPadDirection direction,
+                               GstCaps *caps, GstCaps *filter)
+{
+  const auto avatar = GST_DAE_RENDER (trans)->priv->model.avatar ();
+  GstCaps *model = direction == GST_PAD_SINK
+                       ? gst_static_pad_template_get_caps (&src_template)
+                       : gst_static_pad_template_get_caps (&sink_template);
+  model = gst_caps_make_writable (model);
+  // 0/1 is no rate to render at.
+  gst_caps_set_simple (model, "framerate", GST_TYPE_FRACTION_RANGE, 1, G_MAXINT, G_MAXINT,
+                       1, nullptr);
+  if (direction == GST_PAD_SINK && avatar != nullptr) {
+    const daetalker::AvatarInfo &info = avatar->info ();
+    gst_caps_set_simple (model, "width", G_TYPE_INT, info.width, "height", G_TYPE_INT,
+                         info.height, nullptr);
+  }
+
+  GstCaps *result = gst_caps_new_empty ();
+  for (guint i = 0; i < gst_caps_get_size (caps); i++) {
+    GstCaps *rated = gst_caps_copy (model);
+    const GValue *rate =
+        gst_structure_get_value (gst_caps_get_structure (caps, i), "framerate");
+    if (rate != nullptr)
+      gst_caps_set_value (rated, "framerate", rate);
+    result = gst_caps_merge (result, gst_caps_intersect (rated, model));
+    gst_caps_unref (rated);
+  }
+  gst_caps_unref (model);
+  if (filter != nullptr) {
+    GstCaps *unfiltered = result;
+    result = gst_caps_intersect_full (filter, unfiltered, GST_CAPS_INTERSECT_FIRST);
+    gst_caps_unref (unfiltered);
+  }
+  return result;
+}
+
+static GstCaps *
+gst_dae_render_fixate_caps (GstBaseTransform *trans, GstPadDirection direction,
+                            GstCaps *caps, GstCaps *othercaps)
+{
+  (void)trans;
+  (void)direction;
+  (void)caps;
+  othercaps = gst_caps_make_writable (gst_caps_truncate (othercaps));
+  GstStructure *s = gst_caps_get_structure (othercaps, 0);
+  gint height = 0;
+  // As GStreamer assumes it where colorimetry is absent.
+  if (gst_structure_has_field (s, "chroma-site") &&
+      gst_structure_get_int (s, "height", &height))
+    gst_structure_fixate_field_string (s, "colorimetry",
+                                       height > 576 ? "bt709" : "bt601");
+  return gst_caps_fixate (othercaps);
+}
+
+static gboolean
+refuse (GstDaeRender *self, const gchar *reason, const GstCaps *caps)
+{
+  GST_ELEMENT_ERROR (self, CORE, NEGOTIATION,
+                     ("These latents are not for this avatar: %s.", reason),
+                     ("caps %" GST_PTR_FORMAT, caps));
+  return FALSE;
+}
+
+static gboolean
+gst_dae_render_set_caps (GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps)
+{
+  GstDaeRender *self = GST_DAE_RENDER (trans);
+  Private *priv = self->priv;
+  gint tensors = 0;
+  gst_structure_get_int (gst_caps_get_structure (incaps, 0), "num_tensors", &tensors);
+  TensorCaps parsed;
+  g_autofree gchar *reason = nullptr;
+  if (!daetalker_tensor_caps_parse (incaps, (guint)CLAMP (tensors, 1, 2), &parsed,
+                                    &reason))
+    return refuse (self, reason, incaps);
+  if (parsed.tensor_id != nullptr &&
+      !g_str_equal (parsed.tensor_id, DAETALKER_LATENT_ID)) {
+    reason = g_strdup_printf ("the stream holds %s; put speech2latent before daerender",
+                              parsed.tensor_id);
+    return refuse (self, reason, incaps);
+  }
+  if (!priv->model.negotiate (parsed.model_hash != nullptr ? parsed.model_hash : "")) {
+    reason = g_strdup_printf (
+        "they were made for the autoencoder %.12s, and %s holds %.12s; set the same "
+        "avatar on both elements",
+        parsed.model_hash, priv->model.current ().info ().path.c_str (),
+        priv->model.current ().info ().hash.c_str ());
+    return refuse (self, reason, incaps);
+  }
+  const daetalker::AvatarInfo &info = priv->model.current ().info ();
+  if (parsed.size != (guint)info.latent_size) {
+    reason = g_strdup_printf ("they have %u numbers and %s wants %d", parsed.size,
+                              info.path.c_str (), info.latent_size);
+    return refuse (self, reason, incaps);
+  }
+  if (!gst_video_info_from_caps (&priv->info, outcaps))
+    return FALSE;
+  priv->latent.resize (info.latent_size);
+  priv->buffer_size = (info.latent_size + (tensors == 2 ? 3 : 0)) * sizeof (float);
+  return TRUE;
+}
+
+// A pool of video buffers, with strides as downstream wants them.
+static gboolean
+gst_dae_render_decide_allocation (GstBaseTransform *trans, GstQuery *query)
+{
+  GstCaps *caps = nullptr;
+  gst_query_parse_allocation (query, &caps, nullptr);
+  GstVideoInfo info;
+  if (caps == nullptr || !gst_video_info_from_caps (&info, caps))
+    return FALSE;
+
+  GstBufferPool *pool = nullptr;
+  guint size = (guint)info.size, min = 0, max = 0;
+  const bool offered = gst_query_get_n_allocation_pools (query) > 0;
+  if (offered)
+    gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);
+  if (pool == nullptr)
+    pool = gst_video_buffer_pool_new ();
+  size = MAX (size, (guint)info.size);
+
+  if (gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, nullptr)) {
+    GstStructure *config = gst_buffer_pool_get_config (pool);
+    gst_buffer_pool_config_set_params (config, caps, size, min, max);
+    gst_buffer_pool_config_add_option (config, GST_BUFFER_POOL_OPTION_VIDEO_META);
+    gst_buffer_pool_set_config (pool, config);
+  }
+  if (offered)
+    gst_query_set_nth_allocation_pool (query, 0, pool, size, min, max);
+  else
+    gst_query_add_allocation_pool (query, pool, size, min, max);
+  gst_object_unref (pool);
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->decide_allocation (trans, query);
+}
+
+// ---- events and queries ------------------------------------------------------
+
+static GstEvent *
+new_tag_event (GstDaeRender *self)
+{
+  Private *priv = self->priv;
+  priv->tagged = true;
+  return gst_event_new_tag (
+      daetalker_synthetic_tags_new (priv->model.current ().info (), priv->upstream_tags));
+}
+
+static gboolean
+gst_dae_render_sink_event (GstBaseTransform *trans, GstEvent *event)
+{
+  GstDaeRender *self = GST_DAE_RENDER (trans);
+  Private *priv = self->priv;
+  const GstEventType type = GST_EVENT_TYPE (event);
+  const bool provenance = get_settings (self).provenance;
+
+  if (type == GST_EVENT_STREAM_START) {
+    gst_clear_tag_list (&priv->upstream_tags);
+    priv->tagged = false;
+  } else if (type == GST_EVENT_TAG && provenance) {
+    GstTagList *tags = nullptr;
+    gst_event_parse_tag (event, &tags);
+    if (gst_tag_list_get_scope (tags) == GST_TAG_SCOPE_STREAM) {
+      // It would take the place of our own tags.
+      gst_tag_list_replace (&priv->upstream_tags, tags);
+      gst_event_take (&event, new_tag_event (self));
+    }
+  }
+  const gboolean handled =
+      GST_BASE_TRANSFORM_CLASS (parent_class)->sink_event (trans, event);
+  if (type == GST_EVENT_SEGMENT && provenance && !priv->tagged)
+    gst_pad_push_event (GST_BASE_TRANSFORM_SRC_PAD (trans), new_tag_event (self));
+  return handled;
+}
+
+static gboolean
+gst_dae_render_query (GstBaseTransform *trans, GstPadDirection direction, GstQuery *query)
+{
+  const gboolean answered =
+      GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, query);
+  if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC &&
+      answered) {
+    gboolean live;
+    GstClockTime min, max;
+    gst_query_parse_latency (query, &live, &min, &max);
+    if (live) {
+      const GstClockTime ours = promise (GST_DAE_RENDER (trans));
+      gst_query_set_latency (query, live, min + ours,
+                             max == GST_CLOCK_TIME_NONE ? max : max + ours);
+    }
+  }
+  return answered;
+}
+
+// ---- frames ------------------------------------------------------------------
+
+// The base class leaves out frames that are too late, and says so in a QoS
+// message; we only count them.
+static GstFlowReturn
+gst_dae_render_submit_input_buffer (GstBaseTransform *trans, gboolean is_discont,
+                                    GstBuffer *input)
+{
+  const GstFlowReturn result = GST_BASE_TRANSFORM_CLASS (parent_class)
+                                   ->submit_input_buffer (trans, is_discont, input);
+  if (result == GST_FLOW_OK && trans->queued_buf == nullptr)
+    GST_DAE_RENDER (trans)->priv->stats.drop ();
+  return result;
+}
+
+// Keeps the promise honest: a measured one follows the measurement with a
+// hysteresis of 25 %, a given one that is broken is logged.
+static void
+watch_promise (GstDaeRender *self, GstClockTime spent)
+{
+  Private *priv = self->priv;
+  const GstClockTime promised = promise (self);
+  if (get_settings (self).compute_time >= 0) {
+    if (spent > promised && priv->broken_promises++ % 100 == 0)
+      GST_WARNING_OBJECT (self,
+                          "a frame took %" GST_TIME_FORMAT
+                          ", more than compute-time; %" G_GUINT64_FORMAT
+                          " frames did so far",
+                          GST_TIME_ARGS (spent), priv->broken_promises);
+    return;
+  }
+  constexpr gsize enough = 50;
+  constexpr GstClockTime negligible = 2 * GST_MSECOND;
+  if (priv->stats.times () < enough || priv->stats.count () % enough != 0)
+    return;
+  const GstClockTime p95 = priv->stats.percentile (0.95);
+  if (p95 > promised + MAX (promised / 4, negligible) ||
+      p95 + negligible < promised / 2) {
+    GST_INFO_OBJECT (self, "frames take %" GST_TIME_FORMAT ", not %" GST_TIME_FORMAT,
+                     GST_TIME_ARGS (p95), GST_TIME_ARGS (promised));
+    priv->measured = p95;
+    post_latency (self);
+  }
+}
+
+static void
+read_latent (Private *priv, GstBuffer *buffer)
+{
+  const gsize size = gst_buffer_get_size (buffer);
+  if (size != priv->buffer_size)
+    throw Error (ErrorCode::failed, "latent stream",
+                 "a buffer has " + std::to_string (size) + " bytes and its caps say " +
+                     std::to_string (priv->buffer_size),
+                 "Repair whatever writes the stream");
+  gst_buffer_extract (buffer, 0, priv->latent.data (),
+                      priv->latent.size () * sizeof (float));
+  for (float value : priv->latent)
+    if (!std::isfinite (value))
+      throw Error (ErrorCode::failed, "latent stream", "a latent holds NaN or infinity",
+                   "Repair whatever writes the stream");
+}
+
+static GstFlowReturn
+gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *output)
+{
+  GstDaeRender *self = GST_DAE_RENDER (trans);
+  Private *priv = self->priv;
+  const Settings settings = get_settings (self);
+  return daetalker_guard (GST_ELEMENT (self), GST_FLOW_ERROR, [&] {
+    const bool swapped = priv->model.take_next ();
+    if (swapped || settings.steps != priv->steps)
+      priv->stats.restart_times ();
+    priv->steps = settings.steps;
+
+    RenderModel &model = priv->model.current ();
+    read_latent (priv, input);
+    const gint64 begin = g_get_monotonic_time ();
+    {
+      const MappedVideoFrame frame (priv->info, output, GST_MAP_WRITE);
+      model.renderer->render (priv->latent.data (), settings.steps, frame.view ());
+    }
+    const auto spent = (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND;
+    priv->stats.add (spent);
+    watch_promise (self, spent);
+    if (settings.provenance)
+      daetalker_synthetic_meta_add (output, model.info ());
+    return GST_FLOW_OK;
+  });
+}
+
+// ---- class -------------------------------------------------------------------
+
+static void
+gst_dae_render_finalize (GObject *object)
+{
+  delete GST_DAE_RENDER (object)->priv;
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+gst_dae_render_init (GstDaeRender *self)
+{
+  self->priv = new Private (GST_ELEMENT (self));
+  gst_base_transform_set_qos_enabled (GST_BASE_TRANSFORM (self), TRUE);
+}
+
+static void
+install_properties (GObjectClass *klass)
+{
+  AvatarSettings::install (klass, PROP_FIRST_AVATAR);
+  const auto playing = GParamFlags (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                    GST_PARAM_MUTABLE_PLAYING);
+  const auto readable = GParamFlags (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_property (
+      klass, PROP_STEPS,
+      g_param_spec_int (
+          "steps", "Steps",
+          "Evaluations of the network for each frame; the avatar says which "
+          "values it knows (1: live, 100: as published)",
+          1, 1000, default_steps, playing));
+  g_object_class_install_property (
+      klass, PROP_COMPUTE_TIME,
+      g_param_spec_int ("compute-time", "Compute time",
+                        "Promised time to render one frame in ms, part of the latency "
+                        "(-1: measured)",
+                        -1, 60000, -1, playing));
+  g_object_class_install_property (
+      klass, PROP_PROVENANCE,
+      g_param_spec_boolean (
+          "provenance", "Provenance",
+          "Mark the pictures as synthetic media (stream tags and a meta "
+          "on each buffer)",
+          TRUE, playing));
+  g_object_class_install_property (
+      klass, PROP_LATENCY,
+      g_param_spec_uint64 ("latency", "Latency",
+                           "Latency added to a live stream in ns: compute-time, or as "
+                           "measured",
+                           0, G_MAXUINT64, 0, readable));
+  g_object_class_install_property (
+      klass, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+                          "rendered, dropped, fps, p50-ms, p95-ms, device, precision",
+                          GST_TYPE_STRUCTURE, readable));
+}
+
+static void
+gst_dae_render_class_init (GstDaeRenderClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstBaseTransformClass *trans_class = GST_BASE_TRANSFORM_CLASS (klass);
+  GST_DEBUG_CATEGORY_INIT (gst_dae_render_debug, "daerender", 0, "latents to faces");
+
+  object_class->set_property = gst_dae_render_set_property;
+  object_class->get_property = gst_dae_render_get_property;
+  object_class->finalize = gst_dae_render_finalize;
+  install_properties (object_class);
+
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_add_static_pad_template (element_class, &src_template);
+  gst_element_class_set_static_metadata (
+      element_class, "Diffusion autoencoder renderer", "Converter/Metadata/Video",
+      "Renders a talking face from latents", "The gst-daetalker authors");
+  element_class->change_state = GST_DEBUG_FUNCPTR (gst_dae_render_change_state);
+
+  trans_class->start = GST_DEBUG_FUNCPTR (gst_dae_render_start);
+  trans_class->stop = GST_DEBUG_FUNCPTR (gst_dae_render_stop);
+  trans_class->transform_caps = GST_DEBUG_FUNCPTR (gst_dae_render_transform_caps);
+  trans_class->fixate_caps = GST_DEBUG_FUNCPTR (gst_dae_render_fixate_caps);
+  trans_class->set_caps = GST_DEBUG_FUNCPTR (gst_dae_render_set_caps);
+  trans_class->decide_allocation = GST_DEBUG_FUNCPTR (gst_dae_render_decide_allocation);
+  trans_class->sink_event = GST_DEBUG_FUNCPTR (gst_dae_render_sink_event);
+  trans_class->query = GST_DEBUG_FUNCPTR (gst_dae_render_query);
+  trans_class->submit_input_buffer =
+      GST_DEBUG_FUNCPTR (gst_dae_render_submit_input_buffer);
+  trans_class->transform = GST_DEBUG_FUNCPTR (gst_dae_render_transform);
+}

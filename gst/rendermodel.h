@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The avatar that daerender renders with, and the one that will take its place.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "avatarsettings.h"
+#include "models/engine.h"
+
+// An avatar opened for rendering.
+struct RenderModel {
+  std::shared_ptr<daetalker::Avatar> avatar;
+  std::unique_ptr<daetalker::Renderer> renderer; // nullptr until start()
+  GstClockTime measured = 0;                     // time of one warm frame
+
+  const daetalker::AvatarInfo &info () const { return avatar->info (); }
+
+  // Opens the renderer, runs it warm, and measures it.
+  void start (int steps);
+};
+
+// Throws daetalker::Error (wrong_model) that lists the values if `steps` is none
+// of `info.steps`.
+void daetalker_check_steps (const daetalker::AvatarInfo &info, int steps);
+
+// Holds the model in use.  Another avatar is loaded on a thread and takes its
+// place between two frames.  Latents mean something only to the autoencoder that
+// they were made for: where the stream names its model-hash, the next model waits
+// for the stream that fits.
+class RenderModelSlot {
+public:
+  explicit RenderModelSlot (GstElement *element) : element_ (element) {}
+
+  // NULL->READY and back.  May throw daetalker::Error.
+  void open (const AvatarSettings &settings, int steps);
+  void close ();
+
+  // READY->PAUSED and back; start() waits for a load in progress.
+  void start (int steps);
+  void stop ();
+
+  // Loads `settings.avatar` on a thread.  Does nothing before open().  What fails
+  // or does not fit is said in a warning message, `refused` is called, and the
+  // model in use stays.
+  void load (const AvatarSettings &settings, int steps,
+             void (*refused) (GstElement *element, const std::string &avatar,
+                              const std::string &kept));
+
+  // Whose stream comes from now on ("" = unknown): takes the next model if it is
+  // that one, after waiting for loads in progress.  FALSE if no model fits.
+  bool negotiate (const std::string &model_hash);
+
+  // Streaming thread, between two frames: TRUE if another model took over.
+  bool take_next ();
+
+  // Streaming thread, after start().
+  RenderModel &current () { return current_; }
+
+  // From any thread; nullptr before open().
+  std::shared_ptr<daetalker::Avatar> avatar () const;
+
+private:
+  struct Load;
+  static void run_load (GstElement *element, gpointer data);
+  void finish_load (Load &load, std::unique_ptr<RenderModel> loaded);
+  void check_fit (const daetalker::AvatarInfo &info) const;
+  bool fits_stream (const RenderModel &model) const;
+
+  GstElement *const element_;
+  mutable std::mutex mutex_;
+  std::condition_variable loaded_;
+  RenderModel current_;
+  std::unique_ptr<RenderModel> next_;
+  std::string stream_hash_;
+  int loads_ = 0;
+  guint64 generation_ = 0; // of the last load asked for, or of the last close
+  bool started_ = false;
+};
