@@ -324,6 +324,7 @@ def _small_checkpoint(torch, diffae, hostile):
 
 def self_test():
     try:
+        import numpy  # noqa: F401, the reference imports it
         import torch
         from safetensors.torch import load_file
     except ImportError as error:
