@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The subcommands of `daetalker`: each adds itself to the command line and runs
+// when it is chosen.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace daetalker {
+
+void add_prepare_command (CLI::App &app);
+
+} // namespace daetalker

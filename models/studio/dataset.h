@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The index of a prepared dataset, DATASET/dataset.json.  Each clip that is not
+// refused is the two files clips/NAME.mkv (256x256 FFV1 at 25 frames a second,
+// 16 kHz mono FLAC) and clips/NAME.safetensors:
+//   landmarks F32 [frames, 68, 2]  pixels of the 256x256 picture, iBUG order
+//   pose      F32 [frames, 3]      yaw, pitch, roll in degrees, as engine.h's Pose
+//   box       F32 [frames, 4]      face box x, y, width, height in pixels
+//   faces     U8  [frames]         faces seen in the footage at the nearest
+//                                  inspected frame
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <opencv2/core/types.hpp>
+#include <string>
+#include <vector>
+
+namespace daetalker {
+
+constexpr int dataset_version = 1;
+
+struct DatasetClip {
+  std::string name;
+  std::string source; // path of the footage as it was given
+  std::string source_sha256;
+  std::uint64_t frames = 0;
+  std::uint64_t samples = 0;
+  cv::Size source_size;
+  cv::Rect crop;                    // in pixels of the source
+  bool prepared = false;            // both files are there
+  std::vector<std::string> refused; // why it is not used; empty: it is
+  nlohmann::json measures;          // of the preflight, by name
+};
+
+struct DatasetIndex {
+  nlohmann::json settings; // what the clips depend on
+  std::vector<DatasetClip> clips;
+
+  DatasetClip *find_source (const std::string &sha256);
+  DatasetClip *find_name (const std::string &name);
+};
+
+std::string dataset_index_path (const std::string &dataset);
+// Without the extension.
+std::string dataset_clip_path (const std::string &dataset, const std::string &name);
+
+// Throws Error: not_found, unreadable, corrupt.
+DatasetIndex load_dataset_index (const std::string &dataset);
+
+// The file changes in one step.  Throws Error (unreadable, failed).
+void save_dataset_index (const std::string &dataset, const DatasetIndex &index);
+
+} // namespace daetalker

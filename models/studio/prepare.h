@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// `daetalker prepare`: from footage of one person to a dataset.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace daetalker {
+
+struct PrepareOptions {
+  std::vector<std::string> footage; // files, or folders with files
+  std::string output;               // the dataset's folder
+  int jobs = 0;                     // clips at a time; 0 = one per core
+  double crop_scale = 1.85;         // crop side in face box widths
+  int inspect_every = 5;            // frames between two searches for faces
+  std::string landmark_model;       // empty: the system's
+};
+
+// Inspects all footage, then writes the clips that are good enough.  Clips that
+// the dataset holds already are left as they are.  Footage that cannot be read or
+// used is refused by name in the index, and the others go on.
+//
+// Throws Error: not_found (no footage), wrong_model (the dataset was made with
+// other settings), unreadable, failed (disk); nothing finished is lost.
+void prepare_dataset (const PrepareOptions &options);
+
+} // namespace daetalker

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/studio/progress.h"
+
+#include <cmath>
+#include <cstdio>
+#include <unistd.h>
+
+namespace daetalker {
+
+std::string
+format_duration (double seconds)
+{
+  const long all = std::lround (seconds);
+  char text[32];
+  if (all >= 3600)
+    std::snprintf (text, sizeof text, "%ld:%02ld:%02ld", all / 3600, all / 60 % 60,
+                   all % 60);
+  else
+    std::snprintf (text, sizeof text, "%ld:%02ld", all / 60, all % 60);
+  return text;
+}
+
+Progress::Progress (const std::string &what, std::size_t total)
+    : what_ (what), total_ (total), terminal_ (isatty (STDERR_FILENO))
+{
+}
+
+Progress::~Progress ()
+{
+  if (done_ == 0)
+    return;
+  print ();
+  if (terminal_)
+    std::fputc ('\n', stderr);
+}
+
+void
+Progress::add (std::size_t done)
+{
+  std::lock_guard<std::mutex> lock (mutex_);
+  done_ += done;
+  const auto now = Clock::now ();
+  if (now - printed_ <
+      (terminal_ ? std::chrono::milliseconds (200) : std::chrono::seconds (10)))
+    return;
+  printed_ = now;
+  print ();
+}
+
+void
+Progress::print ()
+{
+  const double elapsed = std::chrono::duration<double> (Clock::now () - start_).count ();
+  const std::string time =
+      done_ < total_ ? format_duration (elapsed * (total_ - done_) / done_) + " left"
+                     : "took " + format_duration (elapsed);
+  std::fprintf (stderr, "%s%s %zu/%zu, %s%s", terminal_ ? "\r" : "", what_.c_str (),
+                done_, total_, time.c_str (), terminal_ ? "\033[K" : "\n");
+}
+
+} // namespace daetalker
