@@ -85,7 +85,8 @@ daetalker_engine_load ()
 }
 
 void
-daetalker_post_error (GstElement *element, const daetalker::Error &error)
+daetalker_post_error (GstElement *element, const daetalker::Error &error,
+                      GstMessageType type)
 {
   GQuark domain = GST_LIBRARY_ERROR;
   gint code = GST_LIBRARY_ERROR_FAILED;
@@ -121,8 +122,7 @@ daetalker_post_error (GstElement *element, const daetalker::Error &error)
       break;
     }
   }
-  gst_element_message_full (element, GST_MESSAGE_ERROR, domain, code,
-                            g_strdup (error.what ()),
+  gst_element_message_full (element, type, domain, code, g_strdup (error.what ()),
                             g_strdup_printf ("engine error %d", (int)error.code ()),
                             __FILE__, GST_FUNCTION, __LINE__);
 }

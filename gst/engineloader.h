@@ -28,7 +28,9 @@ daetalker::Engine &daetalker_engine_load ();
 //   no_consent  RESOURCE/NOT_AUTHORIZED  no_device   RESOURCE/NOT_FOUND
 //   no_memory   RESOURCE/NO_SPACE_LEFT   failed      LIBRARY/FAILED
 // DaetalkerEngineError is LIBRARY/INIT.  Call it without holding the object lock.
-void daetalker_post_error (GstElement *element, const daetalker::Error &error);
+// `type`: GST_MESSAGE_ERROR, or GST_MESSAGE_WARNING where the element goes on.
+void daetalker_post_error (GstElement *element, const daetalker::Error &error,
+                           GstMessageType type = GST_MESSAGE_ERROR);
 
 // The border of every vfunc that calls the engine: runs `body`, posts what it
 // throws (daetalker::Error and any other exception) and returns `failed` then.

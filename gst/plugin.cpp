@@ -7,6 +7,8 @@
 #include "config.h"
 #include "gstdaeencode.h"
 #include "gstdaerender.h"
+#include "gstspeech2latent.h"
+#include "gstspeechfeatures.h"
 
 static gboolean
 plugin_init (GstPlugin *plugin)
@@ -14,6 +16,8 @@ plugin_init (GstPlugin *plugin)
   gboolean registered = TRUE;
   registered &= GST_ELEMENT_REGISTER (daeencode, plugin);
   registered &= GST_ELEMENT_REGISTER (daerender, plugin);
+  registered &= GST_ELEMENT_REGISTER (speech2latent, plugin);
+  registered &= GST_ELEMENT_REGISTER (speechfeatures, plugin);
   return registered;
 }
 

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "latenttrack.h"
+
+#include <algorithm>
+#include <numeric>
+
+using daetalker::AvatarInfo;
+using daetalker::LatentFrame;
+using daetalker::PoseControl;
+using daetalker::Window;
+
+namespace {
+
+// count * den / num seconds.
+GstClockTime
+frames_to_time (guint64 count, gint num, gint den)
+{
+  return gst_util_uint64_scale (count, (guint64)den * GST_SECOND, num);
+}
+
+void
+interpolate (const LatentFrame &a, const LatentFrame &b, float share, LatentFrame &out)
+{
+  out = a;
+  if (share == 0)
+    return;
+  for (std::size_t i = 0; i < out.latent.size (); i++)
+    out.latent[i] += share * (b.latent[i] - a.latent[i]);
+  for (std::size_t i = 0; i < out.pose.size (); i++)
+    out.pose[i] += share * (b.pose[i] - a.pose[i]);
+}
+
+} // namespace
+
+GstClockTime
+LatentTrack::latency (const AvatarInfo &info, const Window &window, int rate_num,
+                      int rate_den)
+{
+  if (window.chunk == 0)
+    return 0;
+  GstClockTime time =
+      frames_to_time ((guint64)(window.chunk + window.right), info.fps.num, info.fps.den);
+  // The last feature frame that the chunk needs comes in at its start.
+  const guint64 per_frame = (guint64)info.feature_rate.num * info.fps.den;
+  const guint64 per_feature = (guint64)info.feature_rate.den * info.fps.num;
+  if (per_frame % per_feature == 0)
+    time -= frames_to_time (1, info.feature_rate.num, info.feature_rate.den);
+  const bool native =
+      (guint64)rate_num * info.fps.den == (guint64)info.fps.num * rate_den;
+  if (rate_num > 0 && !native)
+    time += frames_to_time (1, info.fps.num, info.fps.den);
+  return time;
+}
+
+void
+LatentTrack::open (std::shared_ptr<daetalker::Avatar> avatar, const Window &window)
+{
+  stream_ = avatar->open_stream (&window);
+  avatar_ = std::move (avatar);
+  window_ = window;
+  if (rate_num_ == 0)
+    set_rate (info ().fps.num, info ().fps.den);
+  reset ();
+}
+
+void
+LatentTrack::close ()
+{
+  if (stream_ != nullptr)
+    reset ();
+  stream_.reset ();
+  avatar_.reset ();
+  rate_num_ = 0;
+}
+
+void
+LatentTrack::reset ()
+{
+  stream_->reset ();
+  stream_start_ = stream_next_ = 0;
+  features_.clear ();
+  features_start_ = pushed_ = 0;
+  end_ = 0;
+  finished_ = false;
+  native_.clear ();
+  native_start_ = native_end_ = 0;
+  since_speech_ = ease_frames;
+  grid_start_ = 0;
+  grid_index_ = sent_ = 0;
+}
+
+void
+LatentTrack::swap (std::shared_ptr<daetalker::Avatar> avatar, const Window &window)
+{
+  auto stream = avatar->open_stream (&window);
+
+  // The new stream's chunks start at its frame 0, and its features on a frame's
+  // border: where both grids meet, as far back as it looks.
+  const guint64 per_frame = (guint64)info ().feature_rate.num * info ().fps.den;
+  const guint64 per_feature = (guint64)info ().feature_rate.den * info ().fps.num;
+  const guint64 period = per_feature / std::gcd (per_frame, per_feature);
+  const guint64 unit = std::lcm (period, (guint64)std::max (window.chunk, 1));
+  guint64 start = native_end_ - std::min (native_end_, (guint64)window.left);
+  start -= start % unit;
+  while (first_feature (start) < features_start_)
+    start += unit;
+
+  for (guint64 i = first_feature (start); i < pushed_; i++)
+    stream->push (features_[i - features_start_].values.data (), 1);
+  if (finished_)
+    stream->finish ();
+  stream_ = std::move (stream);
+  stream_start_ = stream_next_ = start;
+  avatar_ = std::move (avatar);
+  window_ = window;
+}
+
+void
+LatentTrack::set_rate (int num, int den)
+{
+  if (num == rate_num_ && den == rate_den_)
+    return;
+  if (grid_index_ > 0)
+    grid_start_ = grid_time (grid_index_);
+  grid_index_ = 0;
+  rate_num_ = num;
+  rate_den_ = den;
+}
+
+GstClockTime
+LatentTrack::feature_time (guint64 feature) const
+{
+  return frames_to_time (feature, info ().feature_rate.num, info ().feature_rate.den);
+}
+
+GstClockTime
+LatentTrack::native_time (guint64 frame) const
+{
+  return frames_to_time (frame, info ().fps.num, info ().fps.den);
+}
+
+GstClockTime
+LatentTrack::grid_time (guint64 index) const
+{
+  return grid_start_ + frames_to_time (index, rate_num_, rate_den_);
+}
+
+// The first feature frame that belongs to a native frame.
+guint64
+LatentTrack::first_feature (guint64 native) const
+{
+  return gst_util_uint64_scale (native,
+                                (guint64)info ().feature_rate.num * info ().fps.den,
+                                (guint64)info ().feature_rate.den * info ().fps.num);
+}
+
+void
+LatentTrack::push (const float *features, bool silent, GstClockTime duration)
+{
+  stream_->push (features, 1);
+  features_.push_back (
+      {std::vector<float> (features, features + info ().feature_size), silent});
+  const GstClockTime begin = feature_time (pushed_);
+  pushed_++;
+  end_ = std::min (begin + duration, feature_time (pushed_));
+}
+
+void
+LatentTrack::finish ()
+{
+  finished_ = true;
+  stream_->finish ();
+}
+
+// Keeps what a swap may need: the past that the window sees, and some more for
+// the grids to meet.
+void
+LatentTrack::trim_history ()
+{
+  const guint64 kept = 2 * (guint64)(window_.left + window_.chunk) + 64;
+  if (native_end_ <= kept)
+    return;
+  const guint64 first = first_feature (native_end_ - kept);
+  while (features_start_ < first && !features_.empty ()) {
+    features_.pop_front ();
+    features_start_++;
+  }
+}
+
+bool
+LatentTrack::is_silent (guint64 native) const
+{
+  const guint64 end = first_feature (native + 1);
+  for (guint64 i = std::max (first_feature (native), features_start_);
+       i < std::min (end, pushed_); i++)
+    if (!features_[i - features_start_].silent)
+      return false;
+  return true;
+}
+
+// How much of a frame is rest: 0 in speech, 1 from `ease_frames` away from it on.
+// Call it for every frame once, in order.
+float
+LatentTrack::silence_share (guint64 native)
+{
+  since_speech_ = is_silent (native) ? since_speech_ + 1 : 0;
+  guint64 distance = std::min (since_speech_, (guint64)ease_frames);
+  for (guint64 ahead = 1; ahead < distance; ahead++)
+    if (!is_silent (native + ahead))
+      distance = ahead;
+  return (float)distance / (float)ease_frames;
+}
+
+void
+LatentTrack::ease_to_rest (float share, LatentFrame &frame) const
+{
+  const std::vector<float> &rest = info ().rest_latent;
+  for (std::size_t i = 0; i < frame.latent.size () && i < rest.size (); i++)
+    frame.latent[i] += share * (rest[i] - frame.latent[i]);
+}
+
+bool
+LatentTrack::pull_native (const PoseControl &control, bool rest_in_silence)
+{
+  std::vector<LatentFrame> pulled;
+  const PoseControl shifted = [&] (std::uint64_t frame, daetalker::Pose &pose) {
+    // What a swapped-in stream computes again is dropped: its pose is not asked for.
+    if (stream_start_ + frame >= native_end_)
+      control (stream_start_ + frame, pose);
+  };
+  if (stream_->pull (shifted, pulled) == 0)
+    return false;
+  for (LatentFrame &frame : pulled) {
+    if (stream_next_++ < native_end_)
+      continue;
+    const float silence = silence_share (native_end_);
+    if (rest_in_silence)
+      ease_to_rest (silence, frame);
+    native_.push_back ({std::move (frame), avatar_});
+    native_end_++;
+  }
+  trim_history ();
+  return true;
+}
+
+bool
+LatentTrack::next (const PoseControl &control, bool rest_in_silence, Frame &frame)
+{
+  const GstClockTime time = grid_time (grid_index_);
+  if (time >= end_)
+    return false;
+
+  // Position on the native grid: frame `first` and a share of the next.
+  guint64 first;
+  float share;
+  if (grid_start_ == 0) {
+    const guint64 num = grid_index_ * (guint64)rate_den_ * info ().fps.num;
+    const guint64 den = (guint64)rate_num_ * info ().fps.den;
+    first = num / den;
+    share = (float)((double)(num % den) / (double)den);
+  } else {
+    first = gst_util_uint64_scale (time, (guint64)info ().fps.num,
+                                   (guint64)info ().fps.den * GST_SECOND);
+    share = (float)((double)(time - native_time (first)) /
+                    (double)(native_time (first + 1) - native_time (first)));
+  }
+
+  const guint64 last = first + (share > 0 ? 1 : 0);
+  while (native_end_ <= last && pull_native (control, rest_in_silence))
+    ;
+  if (native_end_ <= last && !(finished_ && native_end_ > 0))
+    return false;
+
+  while (native_start_ < first && native_.size () > 1) {
+    native_.pop_front ();
+    native_start_++;
+  }
+  auto native = [this] (guint64 index) -> const Native & {
+    return native_[std::min (index - native_start_, (guint64)native_.size () - 1)];
+  };
+  const Native &before = native (first);
+  const Native &after = native (last);
+  interpolate (before.content, after.content, before.avatar == after.avatar ? share : 0,
+               frame.content);
+  frame.avatar = before.avatar;
+  frame.index = sent_++;
+  frame.time = time;
+  grid_index_++;
+  frame.duration = grid_time (grid_index_) - time;
+  return true;
+}
