@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/nn/conformer.h"
+
+#include <cmath>
+#include <limits>
+
+namespace daetalker {
+
+namespace nn = torch::nn;
+
+// ---- feed-forward ---------------------------------------------------------------
+
+FeedForwardImpl::FeedForwardImpl (const ConformerConfig &config)
+    : inner_ (register_module ("inner", nn::Linear (config.size, config.feed_forward))),
+      outer_ (register_module ("outer", nn::Linear (config.feed_forward, config.size))),
+      dropout_ (config.dropout)
+{
+  register_module ("dropout", dropout_);
+}
+
+torch::Tensor
+FeedForwardImpl::forward (const torch::Tensor &x)
+{
+  return outer_ (dropout_ (torch::silu (inner_ (x))));
+}
+
+// ---- attention ------------------------------------------------------------------
+
+SelfAttentionImpl::SelfAttentionImpl (const ConformerConfig &config)
+    : heads_ (config.heads),
+      qkv_ (register_module ("qkv", nn::Linear (config.size, 3 * config.size))),
+      out_ (register_module ("out", nn::Linear (config.size, config.size))),
+      dropout_ (config.dropout)
+{
+  register_module ("dropout", dropout_);
+  if (!config.relative_positions)
+    return;
+  position_ = register_module (
+      "position", nn::Linear (nn::LinearOptions (config.size, config.size).bias (false)));
+  const int64_t head_size = config.size / config.heads;
+  bias_u_ = register_parameter ("bias_u", torch::empty ({heads_, head_size}));
+  bias_v_ = register_parameter ("bias_v", torch::empty ({heads_, head_size}));
+  nn::init::xavier_uniform_ (bias_u_);
+  nn::init::xavier_uniform_ (bias_v_);
+}
+
+// scores: [B, H, T, 2T-1], of frame i and distance T-1-m in column m; the view
+// [B, H, T, T] whose column j holds the distance i - j.
+static torch::Tensor
+by_key (const torch::Tensor &scores)
+{
+  const auto packed = scores.contiguous ();
+  const int64_t frames = packed.size (2);
+  const int64_t width = packed.size (3);
+  return packed.as_strided ({packed.size (0), packed.size (1), frames, frames},
+                            {packed.stride (0), packed.stride (1), width - 1, 1},
+                            packed.storage_offset () + frames - 1);
+}
+
+torch::Tensor
+SelfAttentionImpl::forward (const torch::Tensor &x, const torch::Tensor &positions,
+                            const torch::Tensor &mask)
+{
+  const int64_t batch = x.size (0);
+  const int64_t frames = x.size (1);
+  const int64_t head_size = x.size (2) / heads_;
+  const double scale = 1.0 / std::sqrt (static_cast<double> (head_size));
+  const auto parts = qkv_ (x).view ({batch, frames, 3, heads_, head_size}).unbind (2);
+  const auto &q = parts[0]; // [B, T, H, d]
+  const auto k = parts[1].permute ({0, 2, 3, 1});
+  const auto v = parts[2].transpose (1, 2);
+
+  torch::Tensor scores; // [B, H, T, T]
+  if (position_.is_empty ()) {
+    scores = torch::matmul ((q * scale).transpose (1, 2), k);
+  } else {
+    const auto p = position_ (positions).view ({-1, heads_, head_size});
+    const auto content = ((q + bias_u_) * scale).transpose (1, 2);
+    const auto place = ((q + bias_v_) * scale).transpose (1, 2);
+    scores = torch::matmul (content, k) +
+             by_key (torch::matmul (place, p.permute ({1, 2, 0})));
+  }
+  if (mask.defined ()) {
+    const auto hidden = (mask.dim () == 3 ? mask.unsqueeze (1) : mask).logical_not ();
+    // Not -inf: a frame that may look nowhere must not become NaN.
+    scores = scores.masked_fill (hidden, -1e30);
+  }
+  const auto weights = dropout_ (torch::softmax (scores, -1));
+  return out_ (torch::matmul (weights, v).transpose (1, 2).reshape (x.sizes ()));
+}
+
+// ---- convolution ----------------------------------------------------------------
+
+ConvolutionImpl::ConvolutionImpl (const ConformerConfig &config)
+    : inner_ (register_module (
+          "inner",
+          nn::Linear (
+              nn::LinearOptions (config.size, 2 * config.size).bias (config.conv_bias)))),
+      outer_ (register_module (
+          "outer",
+          nn::Linear (
+              nn::LinearOptions (config.size, config.size).bias (config.conv_bias)))),
+      depthwise_ (register_module (
+          "depthwise",
+          nn::Conv1d (nn::Conv1dOptions (config.size, config.size, config.kernel)
+                          .padding ((config.kernel - 1) / 2)
+                          .groups (config.size)
+                          .bias (config.conv_bias))))
+{
+  switch (config.conv_norm) {
+  case ConvNorm::batch:
+    batch_norm_ = register_module ("norm", nn::BatchNorm1d (config.size));
+    break;
+  case ConvNorm::layer:
+    layer_norm_ =
+        register_module ("norm", nn::LayerNorm (nn::LayerNormOptions ({config.size})));
+    break;
+  case ConvNorm::group:
+    group_norm_ =
+        register_module ("norm", nn::GroupNorm (nn::GroupNormOptions (1, config.size)));
+    break;
+  }
+}
+
+torch::Tensor
+ConvolutionImpl::forward (const torch::Tensor &x)
+{
+  auto h = depthwise_ (torch::glu (inner_ (x), -1).transpose (1, 2)); // [B, D, T]
+  if (!batch_norm_.is_empty ())
+    h = batch_norm_ (h);
+  else if (!group_norm_.is_empty ())
+    h = group_norm_ (h);
+  h = h.transpose (1, 2);
+  if (!layer_norm_.is_empty ())
+    h = layer_norm_ (h);
+  return outer_ (torch::silu (h));
+}
+
+// ---- block ----------------------------------------------------------------------
+
+ConformerBlockImpl::ConformerBlockImpl (const ConformerConfig &config)
+    : config_ (config), dropout_ (config.dropout)
+{
+  const auto norm = [&] (const char *name) {
+    return register_module (
+        name, nn::LayerNorm (nn::LayerNormOptions ({config.size}).eps (config.eps)));
+  };
+  if (config.macaron) {
+    norm_ffn1_ = norm ("norm_ffn1");
+    ffn1_ = register_module ("ffn1", FeedForward (config));
+  }
+  norm_attention_ = norm ("norm_attention");
+  attention_ = register_module ("attention", SelfAttention (config));
+  norm_convolution_ = norm ("norm_convolution");
+  convolution_ = register_module ("convolution", Convolution (config));
+  norm_ffn2_ = norm ("norm_ffn2");
+  ffn2_ = register_module ("ffn2", FeedForward (config));
+  norm_final_ = norm ("norm_final");
+  register_module ("dropout", dropout_);
+}
+
+template <typename Part>
+torch::Tensor
+ConformerBlockImpl::residual (const torch::Tensor &x, nn::LayerNorm &norm, double scale,
+                              const Part &part)
+{
+  const auto h = dropout_ (part (config_.pre_norm ? norm (x) : x));
+  const auto sum = torch::add (x, h, scale);
+  return config_.pre_norm ? sum : norm (sum);
+}
+
+torch::Tensor
+ConformerBlockImpl::forward (torch::Tensor x, const torch::Tensor &positions,
+                             const torch::Tensor &mask)
+{
+  const double step = config_.macaron ? 0.5 : 1.0;
+  const auto convolve = [&] {
+    x = residual (x, norm_convolution_, 1.0,
+                  [&] (const torch::Tensor &h) { return convolution_ (h); });
+  };
+  if (config_.macaron)
+    x = residual (x, norm_ffn1_, step,
+                  [&] (const torch::Tensor &h) { return ffn1_ (h); });
+  if (config_.convolution_first)
+    convolve ();
+  x = residual (x, norm_attention_, 1.0,
+                [&] (const torch::Tensor &h) { return attention_ (h, positions, mask); });
+  if (!config_.convolution_first)
+    convolve ();
+  x = residual (x, norm_ffn2_, step, [&] (const torch::Tensor &h) { return ffn2_ (h); });
+  return norm_final_ (x);
+}
+
+// ---- stack ----------------------------------------------------------------------
+
+ConformerImpl::ConformerImpl (const ConformerConfig &config)
+    : config_ (config), dropout_ (config.dropout)
+{
+  register_module ("blocks", blocks_);
+  for (int i = 0; i < config.blocks; i++)
+    blocks_->push_back (ConformerBlock (config));
+  register_module ("dropout", dropout_);
+}
+
+torch::Tensor
+ConformerImpl::forward (torch::Tensor x, const torch::Tensor &mask)
+{
+  torch::Tensor positions;
+  if (config_.scale_input)
+    x = x * std::sqrt (static_cast<double> (config_.size));
+  if (config_.relative_positions) {
+    // ESPnet's positional encoding module has the dropout of the input.
+    positions =
+        dropout_ (relative_position_encoding (x.size (1), x.size (2), x.options ()));
+    x = dropout_ (x);
+  }
+  for (const auto &block : *blocks_)
+    x = block->as<ConformerBlock> ()->forward (x, positions, mask);
+  return x;
+}
+
+torch::Tensor
+relative_position_encoding (int64_t frames, int64_t size,
+                            const torch::TensorOptions &options)
+{
+  const auto float32 = options.dtype (torch::kFloat32);
+  const auto distance = torch::arange (frames - 1, -frames, -1, float32).unsqueeze (1);
+  const auto rate = torch::exp (torch::arange (0, size, 2, float32) *
+                                (-std::log (10000.0) / static_cast<double> (size)));
+  const auto phase = distance * rate;
+  return torch::stack ({phase.sin (), phase.cos ()}, 2)
+      .view ({2 * frames - 1, size})
+      .to (options.dtype ());
+}
+
+} // namespace daetalker

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Conformer blocks (Gulati et al. 2020) with the arithmetic of torchaudio and of
+// ESPnet behind switches.
+//
+// A block is up to four parts in this order, each with its residual:
+//   ffn1 (x 1/2, if macaron), attention, convolution, ffn2 (x 1/2 if macaron)
+// and then norm_final.  With pre_norm a part adds f(norm(x)), else x becomes
+// norm(x + f(x)).
+//
+// Parameter names, and what they are called upstream (block i):
+//   blocks.i.                   torchaudio conformer_layers.i.   ESPnet encoders.i.
+//   norm_ffn1                   ffn1.sequential.0                norm_ff_macaron
+//   ffn1.inner, ffn1.outer      ffn1.sequential.1, .4 feed_forward_macaron.w_1, .w_2
+//   norm_attention              self_attn_layer_norm             norm_mha
+//   attention.qkv               self_attn.in_proj_* self_attn.linear_{q,k,v}, stacked
+//   attention.out               self_attn.out_proj               self_attn.linear_out
+//   attention.position          -                                self_attn.linear_pos
+//   attention.bias_u, bias_v    -                                self_attn.pos_bias_u, _v
+//   norm_convolution            conv_module.layer_norm           norm_conv
+//   convolution.inner           conv_module.sequential.0 conv_module.pointwise_conv1
+//   convolution.depthwise       conv_module.sequential.2 conv_module.depthwise_conv
+//   convolution.norm            conv_module.sequential.3         conv_module.norm
+//   convolution.outer           conv_module.sequential.5 conv_module.pointwise_conv2
+//   norm_ffn2                   ffn2.sequential.0                norm_ff
+//   ffn2.inner, ffn2.outer      ffn2.sequential.1, .4            feed_forward.w_1, .w_2
+//   norm_final                  final_layer_norm                 norm_final
+// Pointwise convolutions are linear layers here: weight [out, in], not [out, in, 1].
+#pragma once
+
+#include "models/nn/speech2latent_config.h"
+
+#include <torch/torch.h>
+
+namespace daetalker {
+
+class FeedForwardImpl : public torch::nn::Module {
+public:
+  explicit FeedForwardImpl (const ConformerConfig &config);
+  torch::Tensor forward (const torch::Tensor &x); // [B, T, D] -> [B, T, D]
+
+private:
+  torch::nn::Linear inner_{nullptr}, outer_{nullptr};
+  torch::nn::Dropout dropout_{nullptr};
+};
+TORCH_MODULE (FeedForward);
+
+// Multi-head self-attention; with relative_positions that of Transformer-XL
+// (Dai et al. 2019, section 3.3): (q+u)k + (q+v)p, p by distance i - j.
+class SelfAttentionImpl : public torch::nn::Module {
+public:
+  explicit SelfAttentionImpl (const ConformerConfig &config);
+
+  // x: [B, T, D].  positions: [2T-1, D] from relative_position_encoding(), unused
+  // without relative_positions.  mask: bool, broadcastable to [B, T, T], true where
+  // frame i (row) may look at frame j (column); undefined = everywhere.
+  torch::Tensor forward (const torch::Tensor &x, const torch::Tensor &positions,
+                         const torch::Tensor &mask);
+
+private:
+  int64_t heads_;
+  torch::nn::Linear qkv_{nullptr}, out_{nullptr}, position_{nullptr};
+  torch::Tensor bias_u_, bias_v_; // [heads, D / heads]
+  torch::nn::Dropout dropout_{nullptr};
+};
+TORCH_MODULE (SelfAttention);
+
+// Pointwise to 2D, GLU, depthwise convolution over time (zero-padded), norm, SiLU,
+// pointwise.
+class ConvolutionImpl : public torch::nn::Module {
+public:
+  explicit ConvolutionImpl (const ConformerConfig &config);
+  torch::Tensor forward (const torch::Tensor &x); // [B, T, D] -> [B, T, D]
+
+private:
+  torch::nn::Linear inner_{nullptr}, outer_{nullptr};
+  torch::nn::Conv1d depthwise_{nullptr};
+  // One of the three is set.
+  torch::nn::BatchNorm1d batch_norm_{nullptr};
+  torch::nn::LayerNorm layer_norm_{nullptr};
+  torch::nn::GroupNorm group_norm_{nullptr};
+  torch::nn::Dropout dropout_{nullptr};
+};
+TORCH_MODULE (Convolution);
+
+class ConformerBlockImpl : public torch::nn::Module {
+public:
+  explicit ConformerBlockImpl (const ConformerConfig &config);
+  // As SelfAttention's.
+  torch::Tensor forward (torch::Tensor x, const torch::Tensor &positions,
+                         const torch::Tensor &mask);
+
+private:
+  template <typename Part>
+  torch::Tensor residual (const torch::Tensor &x, torch::nn::LayerNorm &norm,
+                          double scale, const Part &part);
+
+  ConformerConfig config_;
+  FeedForward ffn1_{nullptr}, ffn2_{nullptr};
+  SelfAttention attention_{nullptr};
+  Convolution convolution_{nullptr};
+  torch::nn::LayerNorm norm_ffn1_{nullptr}, norm_attention_{nullptr},
+      norm_convolution_{nullptr}, norm_ffn2_{nullptr}, norm_final_{nullptr};
+  torch::nn::Dropout dropout_{nullptr};
+};
+TORCH_MODULE (ConformerBlock);
+
+class ConformerImpl : public torch::nn::Module {
+public:
+  explicit ConformerImpl (const ConformerConfig &config);
+
+  // x: [B, T, D] -> [B, T, D].  mask: see SelfAttention.
+  torch::Tensor forward (torch::Tensor x, const torch::Tensor &mask = {});
+
+private:
+  ConformerConfig config_;
+  torch::nn::ModuleList blocks_;
+  torch::nn::Dropout dropout_{nullptr};
+};
+TORCH_MODULE (Conformer);
+
+// Sinusoids of the distances T-1 ... -(T-1): [2T-1, size], sines in the even
+// columns and cosines in the odd ones, of the type and on the device of `options`.
+torch::Tensor relative_position_encoding (int64_t frames, int64_t size,
+                                          const torch::TensorOptions &options);
+
+} // namespace daetalker

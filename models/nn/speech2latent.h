@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Speech features -> latents of the diffusion autoencoder (DAE-Talker, section
+// "speech2latent"): convolution downsampling, N Conformer blocks, pose adaptor, N
+// Conformer blocks, linear projection.
+//
+// Everything is a pure function of the features it is given.  A stream is computed
+// window by window, each from zero state, and only the middle of a window is used.
+#pragma once
+
+#include "models/nn/conformer.h"
+#include "models/nn/speech2latent_config.h"
+
+#include <torch/torch.h>
+
+namespace daetalker {
+
+// Two LSTM layers and a linear one: the shape of the pose predictor and of the pose
+// projection (AniTalker, seq2seq.py).
+class PoseNetImpl : public torch::nn::Module {
+public:
+  PoseNetImpl (int in, int hidden, int out);
+  torch::Tensor forward (const torch::Tensor &x); // [B, T, in] -> [B, T, out]
+
+private:
+  torch::nn::LSTM lstm_{nullptr};
+  torch::nn::Linear linear_{nullptr};
+};
+TORCH_MODULE (PoseNet);
+
+class Speech2LatentImpl : public torch::nn::Module {
+public:
+  explicit Speech2LatentImpl (const Speech2LatentConfig &config);
+
+  const Speech2LatentConfig &config () const { return config_; }
+
+  // features: [B, T, feature_size] -> h [B, ceil(T / rate_ratio), D]; frame k of h
+  // belongs to the features from k * rate_ratio.
+  // Here and below `mask` as for SelfAttention, at the video rate.
+  torch::Tensor encode (const torch::Tensor &features, const torch::Tensor &mask = {});
+
+  // h -> yaw, pitch, roll in degrees: [B, T, 3].
+  torch::Tensor predict_pose (const torch::Tensor &h);
+
+  // h and the pose in degrees -> z-normalised latents [B, T, latent_size].
+  torch::Tensor decode (const torch::Tensor &h, const torch::Tensor &pose,
+                        const torch::Tensor &mask = {});
+
+  struct Output {
+    torch::Tensor latents; // z-normalised, [B, T, latent_size]
+    torch::Tensor pose;    // predicted, degrees, [B, T, 3]
+  };
+  // The forward pass of training: the true pose (degrees, [B, T, 3]) goes into the
+  // projection, so that latents follow whatever pose is given.
+  Output forward (const torch::Tensor &features, const torch::Tensor &true_pose,
+                  const torch::Tensor &mask = {});
+
+  // Between z-normalised latents and those of the autoencoder.
+  torch::Tensor denormalise (const torch::Tensor &latents) const;
+  torch::Tensor normalise (const torch::Tensor &latents) const;
+  // mean, std: [latent_size], over the training set; std must be positive.
+  void set_latent_statistics (const torch::Tensor &mean, const torch::Tensor &std);
+
+private:
+  Speech2LatentConfig config_;
+  torch::Tensor layer_weights_; // [hidden_states], before the softmax
+  torch::nn::Conv1d downsampling_{nullptr};
+  Conformer speech_encoder_{nullptr}, latent_decoder_{nullptr};
+  PoseNet pose_predictor_{nullptr}, pose_projection_{nullptr};
+  torch::nn::Linear projection_{nullptr};
+  torch::Tensor latent_mean_, latent_std_;
+};
+TORCH_MODULE (Speech2Latent);
+
+} // namespace daetalker
