@@ -259,7 +259,19 @@ static gboolean
 gst_dae_encode_set_caps (GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps)
 {
   (void)outcaps;
-  return gst_video_info_from_caps (&GST_DAE_ENCODE (trans)->priv->info, incaps);
+  Private *priv = GST_DAE_ENCODE (trans)->priv;
+  if (!gst_video_info_from_caps (&priv->info, incaps))
+    return FALSE;
+  const auto avatar = priv->get_avatar ();
+  const daetalker::AvatarInfo &info = avatar->info ();
+  if (priv->info.width == info.width && priv->info.height == info.height)
+    return TRUE;
+  GST_ELEMENT_ERROR (
+      trans, CORE, NEGOTIATION,
+      ("The pictures are %dx%d and %s wants %dx%d. Put videoscale before daeencode.",
+       priv->info.width, priv->info.height, info.path.c_str (), info.width, info.height),
+      (nullptr));
+  return FALSE;
 }
 
 // Pictures may come with any strides.
@@ -315,7 +327,7 @@ gst_dae_encode_submit_input_buffer (GstBaseTransform *trans, gboolean is_discont
 {
   const GstFlowReturn result = GST_BASE_TRANSFORM_CLASS (parent_class)
                                    ->submit_input_buffer (trans, is_discont, input);
-  if (result == GST_FLOW_OK && trans->queued_buf == nullptr)
+  if (result == GST_BASE_TRANSFORM_FLOW_DROPPED)
     GST_DAE_ENCODE (trans)->priv->stats.drop ();
   return result;
 }

@@ -42,20 +42,11 @@ using daetalker::ErrorCode;
 GST_DEBUG_CATEGORY_STATIC (gst_dae_render_debug);
 #define GST_CAT_DEFAULT gst_dae_render_debug
 
-#define VIDEO_CAPS(formats)                                                              \
-  "video/x-raw, format=(string){ " formats " }, width=(int)[ 1, 16384 ], "               \
-  "height=(int)[ 1, 16384 ], framerate=(fraction)[ 1/2147483647, 2147483647/1 ], "       \
-  "pixel-aspect-ratio=(fraction)1/1"
-#define RGB_CAPS VIDEO_CAPS (DAETALKER_RGB_FORMATS) ", colorimetry=(string)sRGB"
-#define YUV_CAPS                                                                         \
-  VIDEO_CAPS (DAETALKER_YUV_FORMATS)                                                     \
-  ", colorimetry=(string){ bt601, bt709 }, chroma-site=(string)jpeg"
-
 static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
     "sink", GST_PAD_SINK, GST_PAD_ALWAYS,
     GST_STATIC_CAPS (DAETALKER_LATENT_CAPS "; " DAETALKER_FEATURES_CAPS));
 static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
-    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (RGB_CAPS "; " YUV_CAPS));
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (DAETALKER_VIDEO_CAPS));
 
 enum {
   PROP_FIRST_AVATAR = 1,
@@ -497,7 +488,7 @@ gst_dae_render_submit_input_buffer (GstBaseTransform *trans, gboolean is_discont
 {
   const GstFlowReturn result = GST_BASE_TRANSFORM_CLASS (parent_class)
                                    ->submit_input_buffer (trans, is_discont, input);
-  if (result == GST_FLOW_OK && trans->queued_buf == nullptr)
+  if (result == GST_BASE_TRANSFORM_FLOW_DROPPED)
     GST_DAE_RENDER (trans)->priv->stats.drop ();
   return result;
 }

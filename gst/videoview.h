@@ -7,9 +7,16 @@
 
 #include "models/engine.h"
 
-// The formats that a Renderer writes.
-#define DAETALKER_RGB_FORMATS "RGBA, RGBx, BGRx, RGB"
-#define DAETALKER_YUV_FORMATS "I420, NV12"
+#define DAETALKER_VIDEO_FORMAT_CAPS(formats)                                             \
+  "video/x-raw, format=(string){ " formats " }, width=(int)[ 1, 16384 ], "               \
+  "height=(int)[ 1, 16384 ], framerate=(fraction)[ 1/2147483647, 2147483647/1 ], "       \
+  "pixel-aspect-ratio=(fraction)1/1"
+
+// Template caps: what a Renderer writes.  Never a variable frame rate.
+#define DAETALKER_VIDEO_CAPS                                                             \
+  DAETALKER_VIDEO_FORMAT_CAPS ("RGBA, RGBx, BGRx, RGB")                                  \
+  ", colorimetry=(string)sRGB; " DAETALKER_VIDEO_FORMAT_CAPS (                           \
+      "I420, NV12") ", colorimetry=(string){ bt601, bt709 }, chroma-site=(string)jpeg"
 
 // A mapped frame of system memory, strides as they are.  Valid while `frame` is
 // mapped.  Throws daetalker::Error (failed) for a format that is none of the above.
