@@ -98,6 +98,15 @@ AvatarSettings::get (guint id, guint first, GValue *value) const
   }
 }
 
+bool
+AvatarSettings::operator== (const AvatarSettings &other) const
+{
+  return avatar == other.avatar && options.device == other.options.device &&
+         options.precision == other.options.precision &&
+         options.threads == other.options.threads &&
+         allow_unconsented == other.allow_unconsented;
+}
+
 std::shared_ptr<daetalker::Avatar>
 AvatarSettings::open (GstElement *element) const
 {

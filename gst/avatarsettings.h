@@ -17,6 +17,8 @@ struct AvatarSettings {
   daetalker::DeviceOptions options;
   bool allow_unconsented = false;
 
+  bool operator== (const AvatarSettings &other) const;
+
   // Property ids [first, first + count) are these; an element's own come after.
   // `avatar_mutable`: until which state `avatar` may change, GST_PARAM_MUTABLE_READY
   // or GST_PARAM_MUTABLE_PLAYING; the others are taken at NULL->READY.

@@ -32,13 +32,14 @@
 #include <gst/audio/audio.h>
 
 #include <algorithm>
-#include <cmath>
-#include <deque>
 #include <memory>
+#include <vector>
 
-#include "avatarsettings.h"
 #include "engineloader.h"
 #include "framestats.h"
+#include "speechcounter.h"
+#include "speechsettings.h"
+#include "streamtime.h"
 #include "tensorcaps.h"
 
 GST_DEBUG_CATEGORY_STATIC (speech_features_debug);
@@ -51,16 +52,11 @@ namespace {
 
 enum {
   PROP_0,
-  PROP_AVATAR, // and the rest of AvatarSettings
-  PROP_ENCODER = PROP_AVATAR + AvatarSettings::count,
-  PROP_LAYER,
-  PROP_CHUNK_DURATION,
-  PROP_LOOK_AHEAD,
-  PROP_LATENCY,
+  PROP_SETTINGS, // the properties of SpeechSettings
+  PROP_LATENCY = PROP_SETTINGS + SpeechSettings::count,
   PROP_STATS,
 };
 
-constexpr float silence_peak = 0.001f; // -60 dBFS
 constexpr GstClockTime max_silence = 60 * GST_SECOND;
 constexpr GstClockTime silence_step = 100 * GST_MSECOND;
 
@@ -72,32 +68,21 @@ GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
 GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
     "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (DAETALKER_FEATURES_CAPS));
 
-struct Settings {
-  AvatarSettings avatar;
-  std::string encoder; // "" is the avatar's own
-  int layer = -1;
-  int chunk_ms = -1;
-  int look_ahead_ms = -1;
-};
-
 struct Private {
   // Under the object lock.
-  Settings settings;
-  bool reopen = true; // the settings have changed since the encoder was opened
-  std::shared_ptr<SpeechEncoder> encoder; // from READY on
-  std::string precision;
+  SpeechSettings settings;
+  SpeechSettings opened_with;
+  SpeechSettings::Opened opened; // from READY on
   daetalker::Window window;
   GstClockTime latency = 0;
+  bool streaming = false; // PAUSED or PLAYING
   bool warned_unbounded = false;
 
   // Under the stream lock.
   std::unique_ptr<daetalker::FeatureStream> stream; // from PAUSED on
-  int hop = 0, rate = 0, feature_size = 0;
-  GstClockTime anchor = GST_CLOCK_TIME_NONE; // time of the first sample
-  guint64 samples = 0;                       // received since the anchor
-  guint64 frames = 0;                        // sent since the anchor
-  bool discont = false;    // the next frame is the first after the anchor
-  std::deque<float> peaks; // of the hops that are not yet sent
+  SpeechCounter counter;
+  gsize slice = 0;        // samples that the stream is given at a time
+  gsize feature_size = 0; // numbers per frame
 
   GstPadChainFunction base_chain = nullptr;
   FrameStats stats;
@@ -114,48 +99,51 @@ G_DEFINE_FINAL_TYPE (GstSpeechFeatures, gst_speech_features, GST_TYPE_AUDIO_ENCO
 GST_ELEMENT_REGISTER_DEFINE (speechfeatures, "speechfeatures", GST_RANK_NONE,
                              GST_TYPE_SPEECH_FEATURES)
 
-// ---- encoder and window ----------------------------------------------------------
+// ---- encoder and stream ------------------------------------------------------------
 
-// The window that the settings ask for, in feature frames.
-static daetalker::Window
-choose_window (const Settings &settings, const SpeechEncoderInfo &info)
+static std::shared_ptr<SpeechEncoder>
+current_encoder (GstSpeechFeatures *self)
 {
-  auto to_frames = [&info] (int ms) {
-    return (int)std::lround (std::ceil (ms * 1e-3 * info.sample_rate / info.hop - 1e-9));
-  };
-  daetalker::Window window = info.window;
-  if (settings.chunk_ms >= 0)
-    window.chunk = to_frames (settings.chunk_ms);
-  if (settings.look_ahead_ms >= 0)
-    window.right = to_frames (settings.look_ahead_ms);
-  return window;
+  GST_OBJECT_LOCK (self);
+  auto encoder = self->priv->opened.encoder;
+  GST_OBJECT_UNLOCK (self);
+  return encoder;
 }
 
-// Takes over window and latency; says so on the bus if the latency has changed.
+// Computes window and latency, unless a stream is running, which keeps them; says so
+// on the bus if the latency has changed.
 static void
 update_window (GstSpeechFeatures *self)
 {
   Private *priv = self->priv;
   GST_OBJECT_LOCK (self);
   const GstClockTime before = priv->latency;
-  if (priv->encoder != nullptr) {
-    const SpeechEncoderInfo &info = priv->encoder->info ();
-    const daetalker::Window window = choose_window (priv->settings, info);
-    priv->window = window;
+  if (priv->opened.encoder == nullptr) {
+    priv->latency = 0;
+  } else if (!priv->streaming) {
+    const SpeechEncoderInfo &info = priv->opened.encoder->info ();
+    priv->window = priv->settings.window (info);
+    const guint64 frames = (guint64)(priv->window.chunk + priv->window.right);
     // One pass to the end of the stream has no bound.
     priv->latency =
-        window.chunk == 0
+        priv->window.chunk == 0
             ? 0
-            : gst_util_uint64_scale ((guint64)(window.chunk + window.right) * info.hop,
-                                     GST_SECOND, info.sample_rate);
-  } else {
-    priv->latency = 0;
+            : gst_util_uint64_scale (frames * info.hop, GST_SECOND, info.sample_rate);
   }
   const bool changed = before != priv->latency;
   GST_OBJECT_UNLOCK (self);
   if (changed)
-    gst_element_post_message (GST_ELEMENT (self),
-                              gst_message_new_latency (GST_OBJECT (self)));
+    daetalker_post_latency (GST_ELEMENT (self));
+}
+
+static void
+close_encoder (GstSpeechFeatures *self)
+{
+  SpeechSettings::Opened closed; // freed outside of the lock
+  GST_OBJECT_LOCK (self);
+  std::swap (self->priv->opened, closed);
+  GST_OBJECT_UNLOCK (self);
+  update_window (self);
 }
 
 // Opens the encoder unless the one at hand is what the settings ask for.
@@ -164,87 +152,64 @@ open_encoder (GstSpeechFeatures *self)
 {
   Private *priv = self->priv;
   GST_OBJECT_LOCK (self);
-  const bool reopen = priv->reopen;
-  const Settings settings = priv->settings;
-  priv->reopen = false;
+  const SpeechSettings settings = priv->settings;
+  const bool open =
+      priv->opened.encoder == nullptr || !settings.opens_like (priv->opened_with);
   GST_OBJECT_UNLOCK (self);
-  if (!reopen)
+  if (!open)
     return TRUE;
-
-  const gboolean opened = daetalker_guard (GST_ELEMENT (self), FALSE, [&] {
-    std::shared_ptr<SpeechEncoder> encoder;
-    std::string precision;
-    if (settings.encoder.empty ()) {
-      auto avatar = settings.avatar.open (GST_ELEMENT (self));
-      precision = avatar->info ().precision;
-      encoder = avatar->speech_encoder ();
-    } else {
-      precision = settings.avatar.options.precision;
-      encoder = daetalker_engine_load ().open_speech_encoder (
-          settings.encoder, settings.avatar.options, settings.layer);
-    }
-    const SpeechEncoderInfo &info = encoder->info ();
-    GST_INFO_OBJECT (self, "encoder %s (%s) runs on %s", info.name.c_str (),
-                     info.hash.c_str (), info.device.c_str ());
+  return daetalker_guard (GST_ELEMENT (self), FALSE, [&] {
+    auto opened = settings.open (GST_ELEMENT (self));
     GST_OBJECT_LOCK (self);
-    priv->encoder.swap (encoder);
-    priv->precision = precision;
+    std::swap (priv->opened, opened);
+    priv->opened_with = settings;
     GST_OBJECT_UNLOCK (self);
+    update_window (self);
     return TRUE;
   });
-  if (!opened) {
-    GST_OBJECT_LOCK (self);
-    priv->reopen = true;
-    GST_OBJECT_UNLOCK (self);
-  }
-  update_window (self);
-  return opened;
 }
 
 static void
-close_encoder (GstSpeechFeatures *self)
+close_stream (GstSpeechFeatures *self)
 {
   Private *priv = self->priv;
-  std::shared_ptr<SpeechEncoder> encoder; // freed outside of the lock
+  GST_AUDIO_ENCODER_STREAM_LOCK (self);
+  priv->counter.forget ();
+  priv->stream.reset ();
+  GST_AUDIO_ENCODER_STREAM_UNLOCK (self);
   GST_OBJECT_LOCK (self);
-  priv->encoder.swap (encoder);
-  priv->reopen = true;
+  priv->streaming = false;
   GST_OBJECT_UNLOCK (self);
-}
-
-static void
-forget_speech (Private *priv)
-{
-  if (priv->stream != nullptr)
-    priv->stream->reset ();
-  priv->anchor = GST_CLOCK_TIME_NONE;
-  priv->samples = priv->frames = 0;
-  priv->peaks.clear ();
+  update_window (self);
 }
 
 static gboolean
 open_stream (GstSpeechFeatures *self)
 {
   Private *priv = self->priv;
+  const auto encoder = current_encoder (self);
   GST_OBJECT_LOCK (self);
-  auto encoder = priv->encoder;
-  const daetalker::Window window = priv->window;
+  priv->streaming = true;
   priv->warned_unbounded = false;
+  const daetalker::Window window = priv->window;
   GST_OBJECT_UNLOCK (self);
 
-  return daetalker_guard (GST_ELEMENT (self), FALSE, [&] {
+  const gboolean opened = daetalker_guard (GST_ELEMENT (self), FALSE, [&] {
     auto stream = encoder->open_stream (&window);
     const SpeechEncoderInfo &info = encoder->info ();
     GST_AUDIO_ENCODER_STREAM_LOCK (self);
     priv->stream = std::move (stream);
-    priv->hop = info.hop;
-    priv->rate = info.sample_rate;
-    priv->feature_size = info.feature_size;
+    priv->counter.set_format (info.sample_rate, info.hop);
+    priv->feature_size = (gsize)info.feature_size;
+    // A chunk at a time, so that a flush need not wait for a long buffer.
+    priv->slice = (gsize)(window.chunk > 0 ? window.chunk * info.hop : G_MAXINT);
     priv->stats.clear ();
-    forget_speech (priv);
     GST_AUDIO_ENCODER_STREAM_UNLOCK (self);
     return TRUE;
   });
+  if (!opened)
+    close_stream (self);
+  return opened;
 }
 
 static GstStateChangeReturn
@@ -263,14 +228,12 @@ gst_speech_features_change_state (GstElement *element, GstStateChange transition
   const GstStateChangeReturn result = GST_ELEMENT_CLASS (gst_speech_features_parent_class)
                                           ->change_state (element, transition);
 
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
-    GST_AUDIO_ENCODER_STREAM_LOCK (self);
-    forget_speech (self->priv);
-    self->priv->stream.reset ();
-    GST_AUDIO_ENCODER_STREAM_UNLOCK (self);
-  } else if (transition == GST_STATE_CHANGE_READY_TO_NULL) {
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED &&
+       result == GST_STATE_CHANGE_FAILURE))
+    close_stream (self);
+  else if (transition == GST_STATE_CHANGE_READY_TO_NULL)
     close_encoder (self);
-  }
   return result;
 }
 
@@ -281,9 +244,7 @@ gst_speech_features_getcaps (GstAudioEncoder *encoder, GstCaps *filter)
 {
   GstSpeechFeatures *self = GST_SPEECH_FEATURES (encoder);
   GstCaps *caps = gst_pad_get_pad_template_caps (encoder->sinkpad);
-  GST_OBJECT_LOCK (self);
-  auto opened = self->priv->encoder;
-  GST_OBJECT_UNLOCK (self);
+  const auto opened = current_encoder (self);
   if (opened != nullptr) {
     caps = gst_caps_make_writable (caps);
     gst_caps_set_simple (caps, "rate", G_TYPE_INT, opened->info ().sample_rate, nullptr);
@@ -300,9 +261,7 @@ static gboolean
 gst_speech_features_set_format (GstAudioEncoder *encoder, GstAudioInfo *info)
 {
   GstSpeechFeatures *self = GST_SPEECH_FEATURES (encoder);
-  GST_OBJECT_LOCK (self);
-  auto opened = self->priv->encoder;
-  GST_OBJECT_UNLOCK (self);
+  const auto opened = current_encoder (self);
   const SpeechEncoderInfo &speech = opened->info ();
   if (info->rate != speech.sample_rate)
     return FALSE;
@@ -313,10 +272,12 @@ gst_speech_features_set_format (GstAudioEncoder *encoder, GstAudioInfo *info)
 
 // ---- data ------------------------------------------------------------------------
 
-static GstClockTime
-sample_time (const Private *priv, guint64 sample)
+static void
+forget_speech (Private *priv)
 {
-  return priv->anchor + gst_util_uint64_scale (sample, GST_SECOND, priv->rate);
+  if (priv->stream != nullptr)
+    priv->stream->reset ();
+  priv->counter.forget ();
 }
 
 // Sends every frame that is complete.
@@ -332,16 +293,11 @@ send_frames (GstSpeechFeatures *self)
   const GstClockTime spent =
       (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND / count;
 
-  const gsize size = (gsize)priv->feature_size * sizeof (float);
+  const gsize size = priv->feature_size * sizeof (float);
   for (std::size_t i = 0; i < count; i++) {
     priv->stats.add (spent);
     GstBuffer *buffer =
         gst_buffer_new_memdup (features.data () + i * priv->feature_size, size);
-    if (!priv->peaks.empty ()) {
-      if (priv->peaks.front () < silence_peak)
-        GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_GAP);
-      priv->peaks.pop_front ();
-    }
     // The samples were handed over already: 0 go with this buffer.
     const GstFlowReturn flow =
         gst_audio_encoder_finish_frame (GST_AUDIO_ENCODER (self), buffer, 0);
@@ -357,9 +313,9 @@ drain (GstSpeechFeatures *self)
 {
   Private *priv = self->priv;
   GstFlowReturn flow = GST_FLOW_OK;
-  if (priv->samples > 0) {
+  if (priv->counter.samples () > 0) {
     GST_DEBUG_OBJECT (self, "draining after %" G_GUINT64_FORMAT " samples",
-                      priv->samples);
+                      priv->counter.samples ());
     flow = daetalker_guard (GST_ELEMENT (self), GST_FLOW_ERROR, [&] {
       priv->stream->finish ();
       return send_frames (self);
@@ -367,17 +323,6 @@ drain (GstSpeechFeatures *self)
   }
   forget_speech (priv);
   return flow;
-}
-
-static void
-note_peaks (Private *priv, const float *samples, std::size_t count)
-{
-  for (std::size_t i = 0; i < count; i++) {
-    if ((priv->samples + i) % priv->hop == 0)
-      priv->peaks.push_back (0);
-    if (std::isfinite (samples[i]))
-      priv->peaks.back () = std::max (priv->peaks.back (), std::fabs (samples[i]));
-  }
 }
 
 // The base class hands over everything that it has; nullptr asks to drain.
@@ -398,41 +343,22 @@ gst_speech_features_handle_frame (GstAudioEncoder *encoder, GstBuffer *buffer)
     GstFlowReturn flow =
         gst_audio_encoder_finish_frame (encoder, nullptr, (gint)samples.size ());
 
-    // In steps of a chunk, so that a flush need not wait for a long buffer.
-    const std::size_t step = priv->window.chunk == 0
-                                 ? samples.size ()
-                                 : (std::size_t)priv->window.chunk * priv->hop;
-    for (std::size_t i = 0; flow == GST_FLOW_OK && i < samples.size (); i += step) {
+    for (gsize i = 0; flow == GST_FLOW_OK && i < samples.size (); i += priv->slice) {
       if (GST_PAD_IS_FLUSHING (encoder->sinkpad))
         return GST_FLOW_FLUSHING;
-      const std::size_t count = std::min (step, samples.size () - i);
-      note_peaks (priv, samples.data () + i, count);
+      const gsize count = std::min (priv->slice, samples.size () - i);
+      priv->counter.add (samples.data () + i, count);
       priv->stream->push (samples.data () + i, count);
-      priv->samples += count;
       flow = send_frames (self);
     }
     return flow;
   });
 }
 
-// Stamps a frame from the counters.
 static GstFlowReturn
 gst_speech_features_pre_push (GstAudioEncoder *encoder, GstBuffer **buffer)
 {
-  Private *priv = GST_SPEECH_FEATURES (encoder)->priv;
-  const guint64 begin = priv->frames * priv->hop;
-  const guint64 end = std::min (begin + priv->hop, priv->samples);
-  GST_BUFFER_PTS (*buffer) = sample_time (priv, begin);
-  GST_BUFFER_DTS (*buffer) = GST_CLOCK_TIME_NONE;
-  GST_BUFFER_DURATION (*buffer) = sample_time (priv, end) - sample_time (priv, begin);
-  GST_BUFFER_OFFSET (*buffer) = priv->frames;
-  GST_BUFFER_OFFSET_END (*buffer) = priv->frames + 1;
-  if (priv->discont)
-    GST_BUFFER_FLAG_SET (*buffer, GST_BUFFER_FLAG_DISCONT);
-  else
-    GST_BUFFER_FLAG_UNSET (*buffer, GST_BUFFER_FLAG_DISCONT);
-  priv->discont = false;
-  priv->frames++;
+  GST_SPEECH_FEATURES (encoder)->priv->counter.stamp (*buffer);
   return GST_FLOW_OK;
 }
 
@@ -442,33 +368,26 @@ gst_speech_features_pre_push (GstAudioEncoder *encoder, GstBuffer **buffer)
 static GstFlowReturn
 align (GstSpeechFeatures *self, GstBuffer **buffer)
 {
-  Private *priv = self->priv;
+  SpeechCounter &counter = self->priv->counter;
   GstAudioEncoder *encoder = GST_AUDIO_ENCODER (self);
-  *buffer = gst_audio_buffer_clip (*buffer, &encoder->input_segment, priv->rate,
-                                   sizeof (float));
+  *buffer =
+      gst_audio_buffer_clip (*buffer, &encoder->input_segment,
+                             current_encoder (self)->info ().sample_rate, sizeof (float));
   if (*buffer == nullptr)
     return GST_FLOW_OK;
 
+  GstFlowReturn flow = GST_FLOW_OK;
   const GstClockTime pts = GST_BUFFER_PTS (*buffer);
-  if (GST_CLOCK_TIME_IS_VALID (priv->anchor) && GST_CLOCK_TIME_IS_VALID (pts)) {
-    const GstClockTime expected = sample_time (priv, priv->samples);
-    if (std::llabs (GST_CLOCK_DIFF (expected, pts)) >
-        gst_audio_encoder_get_tolerance (encoder)) {
-      GST_INFO_OBJECT (self, "time jumps from %" GST_TIME_FORMAT " to %" GST_TIME_FORMAT,
-                       GST_TIME_ARGS (expected), GST_TIME_ARGS (pts));
-      const GstFlowReturn flow = drain (self);
-      if (flow != GST_FLOW_OK)
-        return flow;
-    }
-  }
-  if (!GST_CLOCK_TIME_IS_VALID (priv->anchor)) {
-    priv->anchor = GST_CLOCK_TIME_IS_VALID (pts) ? pts : encoder->input_segment.start;
-    priv->discont = true;
-  }
+  if (counter.is_started () && GST_CLOCK_TIME_IS_VALID (pts) &&
+      daetalker_is_jump (GST_ELEMENT (self), counter.next_time (), pts,
+                         (GstClockTime)gst_audio_encoder_get_tolerance (encoder)))
+    flow = drain (self);
+  if (!counter.is_started ())
+    counter.start (GST_CLOCK_TIME_IS_VALID (pts) ? pts : encoder->input_segment.start);
 
   *buffer = gst_buffer_make_writable (*buffer);
-  GST_BUFFER_PTS (*buffer) = sample_time (priv, priv->samples);
-  return GST_FLOW_OK;
+  GST_BUFFER_PTS (*buffer) = counter.next_time ();
+  return flow;
 }
 
 // In front of the base class's own: timestamps are settled before it sees them.
@@ -492,31 +411,27 @@ gst_speech_features_chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
 static GstFlowReturn
 feed_silence (GstSpeechFeatures *self, GstClockTime begin, GstClockTime end)
 {
-  Private *priv = self->priv;
+  SpeechCounter &counter = self->priv->counter;
   GstAudioEncoder *encoder = GST_AUDIO_ENCODER (self);
+  const int rate = current_encoder (self)->info ().sample_rate;
   GstFlowReturn flow = GST_FLOW_OK;
   while (flow == GST_FLOW_OK && begin < end) {
     const GstClockTime next = std::min (end, begin + silence_step);
-    // Up to where the counter should be, so that the rounding of many short gaps
-    // does not add up.
-    GstClockTime from = begin;
-    if (GST_CLOCK_TIME_IS_VALID (priv->anchor)) {
-      const GstClockTime expected = sample_time (priv, priv->samples);
-      if (std::llabs (GST_CLOCK_DIFF (expected, begin)) <=
-          gst_audio_encoder_get_tolerance (encoder))
-        from = expected;
-    }
-    if (from < next) {
-      const gsize size =
-          gst_util_uint64_scale_round (next - from, priv->rate, GST_SECOND) *
-          sizeof (float);
-      if (size > 0) {
-        GstBuffer *buffer = gst_buffer_new_allocate (nullptr, size, nullptr);
-        gst_buffer_memset (buffer, 0, 0, size);
-        GST_BUFFER_PTS (buffer) = from;
-        GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_GAP);
-        flow = gst_speech_features_chain (encoder->sinkpad, GST_OBJECT (self), buffer);
-      }
+    // From where the counter stands, so that the rounding of many short gaps does
+    // not add up.
+    if (counter.is_started () &&
+        !daetalker_is_jump (GST_ELEMENT (self), counter.next_time (), begin,
+                            (GstClockTime)gst_audio_encoder_get_tolerance (encoder)))
+      begin = counter.next_time ();
+    const gsize samples =
+        begin < next ? gst_util_uint64_scale_round (next - begin, rate, GST_SECOND) : 0;
+    if (samples > 0) {
+      const gsize size = samples * sizeof (float);
+      GstBuffer *buffer = gst_buffer_new_allocate (nullptr, size, nullptr);
+      gst_buffer_memset (buffer, 0, 0, size);
+      GST_BUFFER_PTS (buffer) = begin;
+      GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_GAP);
+      flow = gst_speech_features_chain (encoder->sinkpad, GST_OBJECT (self), buffer);
     }
     begin = next;
   }
@@ -552,30 +467,6 @@ handle_gap (GstSpeechFeatures *self, GstEvent *event)
 }
 
 static gboolean
-handle_segment (GstSpeechFeatures *self, GstEvent *event)
-{
-  const GstSegment *segment;
-  gst_event_parse_segment (event, &segment);
-  if (segment->format != GST_FORMAT_TIME) {
-    // Raw samples from a file: count from 0.
-    GstSegment time;
-    gst_segment_init (&time, GST_FORMAT_TIME);
-    GstEvent *replaced = gst_event_new_segment (&time);
-    gst_event_set_seqnum (replaced, gst_event_get_seqnum (event));
-    gst_event_unref (event);
-    event = replaced;
-  } else if (segment->rate < 0) {
-    gst_event_unref (event);
-    GST_ELEMENT_ERROR (self, STREAM, NOT_IMPLEMENTED,
-                       ("Speech cannot be played backwards. Seek with a positive rate"),
-                       (nullptr));
-    return FALSE;
-  }
-  return GST_AUDIO_ENCODER_CLASS (gst_speech_features_parent_class)
-      ->sink_event (GST_AUDIO_ENCODER (self), event);
-}
-
-static gboolean
 gst_speech_features_sink_event (GstAudioEncoder *encoder, GstEvent *event)
 {
   GstSpeechFeatures *self = GST_SPEECH_FEATURES (encoder);
@@ -583,11 +474,13 @@ gst_speech_features_sink_event (GstAudioEncoder *encoder, GstEvent *event)
   case GST_EVENT_GAP:
     return handle_gap (self, event);
   case GST_EVENT_SEGMENT:
-    return handle_segment (self, event);
+    event = daetalker_time_segment (GST_ELEMENT (self), event);
+    break;
   default:
-    return GST_AUDIO_ENCODER_CLASS (gst_speech_features_parent_class)
-        ->sink_event (encoder, event);
+    break;
   }
+  return event != nullptr && GST_AUDIO_ENCODER_CLASS (gst_speech_features_parent_class)
+                                 ->sink_event (encoder, event);
 }
 
 static void
@@ -599,15 +492,10 @@ gst_speech_features_flush (GstAudioEncoder *encoder)
 static gboolean
 gst_speech_features_src_event (GstAudioEncoder *encoder, GstEvent *event)
 {
-  if (GST_EVENT_TYPE (event) == GST_EVENT_SEEK) {
-    gdouble rate;
-    gst_event_parse_seek (event, &rate, nullptr, nullptr, nullptr, nullptr, nullptr,
-                          nullptr);
-    if (rate < 0) {
-      GST_WARNING_OBJECT (encoder, "speech cannot be played backwards");
-      gst_event_unref (event);
-      return FALSE;
-    }
+  if (daetalker_is_backward_seek (event)) {
+    GST_WARNING_OBJECT (encoder, "speech cannot be played backwards");
+    gst_event_unref (event);
+    return FALSE;
   }
   return GST_AUDIO_ENCODER_CLASS (gst_speech_features_parent_class)
       ->src_event (encoder, event);
@@ -620,30 +508,28 @@ gst_speech_features_src_query (GstAudioEncoder *encoder, GstQuery *query)
     return GST_AUDIO_ENCODER_CLASS (gst_speech_features_parent_class)
         ->src_query (encoder, query);
 
-  // The base class adds latency to streams that are not live, too.
+  // Not the base class's answer: it adds latency to streams that are not live, too.
   GstSpeechFeatures *self = GST_SPEECH_FEATURES (encoder);
   Private *priv = self->priv;
-  if (!gst_pad_peer_query (encoder->sinkpad, query))
-    return FALSE;
-  gboolean live;
-  GstClockTime min, max;
-  gst_query_parse_latency (query, &live, &min, &max);
-  if (!live)
-    return TRUE;
-
   GST_OBJECT_LOCK (self);
   const GstClockTime latency = priv->latency;
   const bool unbounded =
-      priv->encoder != nullptr && priv->window.chunk == 0 && !priv->warned_unbounded;
-  priv->warned_unbounded |= unbounded;
+      priv->streaming && priv->window.chunk == 0 && !priv->warned_unbounded;
   GST_OBJECT_UNLOCK (self);
-  if (unbounded)
+  if (!daetalker_answer_latency (encoder->sinkpad, query, latency))
+    return FALSE;
+
+  gboolean live;
+  gst_query_parse_latency (query, &live, nullptr, nullptr);
+  if (live && unbounded) {
+    GST_OBJECT_LOCK (self);
+    priv->warned_unbounded = true;
+    GST_OBJECT_UNLOCK (self);
     GST_ELEMENT_WARNING (
         self, RESOURCE, SETTINGS,
-        ("chunk-duration=0 holds live speech back until its end. Set chunk-duration=-1"),
+        ("One pass holds live speech back until its end. Set chunk-duration=-1"),
         (nullptr));
-  gst_query_set_latency (query, live, min + latency,
-                         GST_CLOCK_TIME_IS_VALID (max) ? max + latency : max);
+  }
   return TRUE;
 }
 
@@ -654,36 +540,12 @@ gst_speech_features_set_property (GObject *object, guint id, const GValue *value
                                   GParamSpec *pspec)
 {
   GstSpeechFeatures *self = GST_SPEECH_FEATURES (object);
-  Private *priv = self->priv;
-  Settings &settings = priv->settings;
-  bool known = true;
   GST_OBJECT_LOCK (self);
-  switch (id) {
-  case PROP_ENCODER:
-    settings.encoder = g_value_get_string (value) ? g_value_get_string (value) : "";
-    priv->reopen = true;
-    break;
-  case PROP_LAYER:
-    settings.layer = g_value_get_int (value);
-    priv->reopen = true;
-    break;
-  case PROP_CHUNK_DURATION:
-    settings.chunk_ms = g_value_get_int (value);
-    break;
-  case PROP_LOOK_AHEAD:
-    settings.look_ahead_ms = g_value_get_int (value);
-    break;
-  default:
-    known = settings.avatar.set (id, PROP_AVATAR, value);
-    priv->reopen |= known;
-  }
+  const bool known = self->priv->settings.set (id, PROP_SETTINGS, value);
   GST_OBJECT_UNLOCK (self);
   if (!known)
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  // A running stream keeps its window.
-  if ((id == PROP_CHUNK_DURATION || id == PROP_LOOK_AHEAD) &&
-      GST_STATE (self) <= GST_STATE_READY)
-    update_window (self);
+  update_window (self);
 }
 
 static void
@@ -692,35 +554,18 @@ gst_speech_features_get_property (GObject *object, guint id, GValue *value,
 {
   GstSpeechFeatures *self = GST_SPEECH_FEATURES (object);
   Private *priv = self->priv;
-  const Settings &settings = priv->settings;
   bool known = true;
   GST_OBJECT_LOCK (self);
-  switch (id) {
-  case PROP_ENCODER:
-    g_value_set_string (value,
-                        settings.encoder.empty () ? nullptr : settings.encoder.c_str ());
-    break;
-  case PROP_LAYER:
-    g_value_set_int (value, settings.layer);
-    break;
-  case PROP_CHUNK_DURATION:
-    g_value_set_int (value, settings.chunk_ms);
-    break;
-  case PROP_LOOK_AHEAD:
-    g_value_set_int (value, settings.look_ahead_ms);
-    break;
-  case PROP_LATENCY:
+  if (id == PROP_LATENCY) {
     g_value_set_uint64 (value, priv->latency);
-    break;
-  case PROP_STATS:
-    g_value_take_boxed (value,
-                        priv->stats.to_structure (
-                            "daetalker-stats", "frames",
-                            priv->encoder ? priv->encoder->info ().device.c_str () : "",
-                            priv->precision.c_str ()));
-    break;
-  default:
-    known = settings.avatar.get (id, PROP_AVATAR, value);
+  } else if (id == PROP_STATS) {
+    const auto &encoder = priv->opened.encoder;
+    g_value_take_boxed (
+        value, priv->stats.to_structure ("daetalker-stats", "frames",
+                                         encoder ? encoder->info ().device.c_str () : "",
+                                         priv->opened.precision.c_str ()));
+  } else {
+    known = priv->settings.get (id, PROP_SETTINGS, value);
   }
   GST_OBJECT_UNLOCK (self);
   if (!known)
@@ -744,52 +589,6 @@ gst_speech_features_finalize (GObject *object)
 }
 
 static void
-install_properties (GObjectClass *klass)
-{
-  const auto ready =
-      GParamFlags (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
-  const auto readable = GParamFlags (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-  AvatarSettings::install (klass, PROP_AVATAR);
-  g_object_class_install_property (
-      klass, PROP_ENCODER,
-      g_param_spec_string ("encoder", "Encoder",
-                           "Folder of a speech encoder as Hugging Face writes it (unset: "
-                           "the avatar's own)",
-                           nullptr, ready));
-  g_object_class_install_property (
-      klass, PROP_LAYER,
-      g_param_spec_int (
-          "layer", "Layer",
-          "Hidden state that `encoder` gives: 0 is before the first block, -1 the last",
-          -1, 1000, -1, ready));
-  g_object_class_install_property (
-      klass, PROP_CHUNK_DURATION,
-      g_param_spec_int ("chunk-duration", "Chunk duration",
-                        "Speech that is encoded at a time, in milliseconds (0: "
-                        "everything up to the end "
-                        "in one pass; -1: the encoder's own)",
-                        -1, 60000, -1, ready));
-  g_object_class_install_property (
-      klass, PROP_LOOK_AHEAD,
-      g_param_spec_int (
-          "look-ahead", "Look-ahead",
-          "Future speech that a chunk sees, in milliseconds (-1: the encoder's own)", -1,
-          60000, -1, ready));
-  g_object_class_install_property (
-      klass, PROP_LATENCY,
-      g_param_spec_uint64 (
-          "latency", "Latency",
-          "Speech that is held back, in nanoseconds (0 while no encoder is open)", 0,
-          G_MAXUINT64, 0, readable));
-  g_object_class_install_property (
-      klass, PROP_STATS,
-      g_param_spec_boxed (
-          "stats", "Statistics",
-          "frames, dropped, fps, p50-ms and p95-ms per frame, device, precision",
-          GST_TYPE_STRUCTURE, readable));
-}
-
-static void
 gst_speech_features_class_init (GstSpeechFeaturesClass *klass)
 {
   GObjectClass *object = G_OBJECT_CLASS (klass);
@@ -801,7 +600,8 @@ gst_speech_features_class_init (GstSpeechFeaturesClass *klass)
   object->set_property = gst_speech_features_set_property;
   object->get_property = gst_speech_features_get_property;
   object->finalize = gst_speech_features_finalize;
-  install_properties (object);
+  SpeechSettings::install (object, PROP_SETTINGS);
+  daetalker_install_readings (object, PROP_LATENCY, PROP_STATS);
 
   gst_element_class_set_static_metadata (
       element, "Speech features", "Analyzer/Audio",
