@@ -16,9 +16,10 @@ same_rate (const daetalker::Fraction &a, const daetalker::Fraction &b)
   return (gint64)a.num * b.den == (gint64)b.num * a.den;
 }
 
-// Throws Error if `next` cannot take over from `now` within a stream.
+} // namespace
+
 void
-check_fit (const AvatarInfo &now, const AvatarInfo &next)
+daetalker_check_latent_fit (const AvatarInfo &now, const AvatarInfo &next)
 {
   const char *reason = nullptr;
   if (next.encoder_hash != now.encoder_hash)
@@ -34,8 +35,6 @@ check_fit (const AvatarInfo &now, const AvatarInfo &next)
     throw Error (ErrorCode::wrong_model, next.path, reason,
                  "Stop the pipeline to change to this avatar");
 }
-
-} // namespace
 
 void
 LatentAvatarSlot::open (const AvatarSettings &settings)
@@ -107,7 +106,7 @@ LatentAvatarSlot::run_load (GstElement *element, gpointer data)
     return;
   try {
     auto next = load.settings.open (element);
-    check_fit (now->info (), next->info ());
+    daetalker_check_latent_fit (now->info (), next->info ());
     Lock lock (slot.mutex_);
     // Only the last load asked for counts.
     if (load.generation == slot.generation_) {

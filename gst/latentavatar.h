@@ -12,6 +12,11 @@
 #include "avatarsettings.h"
 #include "models/engine.h"
 
+// Throws daetalker::Error (wrong_model) if `next` cannot take over from `now` within
+// a stream.
+void daetalker_check_latent_fit (const daetalker::AvatarInfo &now,
+                                 const daetalker::AvatarInfo &next);
+
 class LatentAvatarSlot {
 public:
   explicit LatentAvatarSlot (GstElement *element) : element_ (element) {}

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "gstdaeencode.h"
 #include "gstdaerender.h"
+#include "gstdaetalkerbin.h"
 #include "gstspeech2latent.h"
 #include "gstspeechfeatures.h"
 
@@ -16,6 +17,7 @@ plugin_init (GstPlugin *plugin)
   gboolean registered = TRUE;
   registered &= GST_ELEMENT_REGISTER (daeencode, plugin);
   registered &= GST_ELEMENT_REGISTER (daerender, plugin);
+  registered &= GST_ELEMENT_REGISTER (daetalkerbin, plugin);
   registered &= GST_ELEMENT_REGISTER (speech2latent, plugin);
   registered &= GST_ELEMENT_REGISTER (speechfeatures, plugin);
   return registered;

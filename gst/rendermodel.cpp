@@ -24,6 +24,21 @@ daetalker_check_steps (const AvatarInfo &info, int steps)
 }
 
 void
+daetalker_check_render_fit (const AvatarInfo &now, const AvatarInfo &next)
+{
+  if (next.width == now.width && next.height == now.height &&
+      next.latent_size == now.latent_size)
+    return;
+  auto shape = [] (const AvatarInfo &avatar) {
+    return std::to_string (avatar.width) + "x" + std::to_string (avatar.height) +
+           " with latents of " + std::to_string (avatar.latent_size);
+  };
+  throw Error (ErrorCode::wrong_model, next.path,
+               "it is " + shape (next) + " and the running stream " + shape (now),
+               "Stop the pipeline to change to an avatar of another shape");
+}
+
+void
 RenderModel::start (int steps)
 {
   const AvatarInfo &facts = info ();
@@ -168,19 +183,8 @@ void
 RenderModelSlot::check_fit (const AvatarInfo &info) const
 {
   Lock lock (mutex_);
-  if (!started_ || current_.avatar == nullptr)
-    return;
-  const AvatarInfo &now = current_.info ();
-  if (info.width == now.width && info.height == now.height &&
-      info.latent_size == now.latent_size)
-    return;
-  auto shape = [] (const AvatarInfo &avatar) {
-    return std::to_string (avatar.width) + "x" + std::to_string (avatar.height) +
-           " with latents of " + std::to_string (avatar.latent_size);
-  };
-  throw Error (ErrorCode::wrong_model, info.path,
-               "it is " + shape (info) + " and the running stream " + shape (now),
-               "Stop the pipeline to change to an avatar of another shape");
+  if (started_ && current_.avatar != nullptr)
+    daetalker_check_render_fit (current_.info (), info);
 }
 
 bool

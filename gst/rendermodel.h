@@ -29,6 +29,11 @@ struct RenderModel {
 // of `info.steps`.
 void daetalker_check_steps (const daetalker::AvatarInfo &info, int steps);
 
+// Throws daetalker::Error (wrong_model) if `next` cannot take over from `now` within
+// a stream: its pictures or latents have another size.
+void daetalker_check_render_fit (const daetalker::AvatarInfo &now,
+                                 const daetalker::AvatarInfo &next);
+
 // Holds the model in use.  Another avatar is loaded on a thread and takes its
 // place between two frames.  Latents mean something only to the autoencoder that
 // they were made for: where the stream names its model-hash, the next model waits

@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * SECTION:element-daetalkerbin
+ * @title: daetalkerbin
+ * @short_description: speech in, a talking face out
+ *
+ * speechfeatures, speech2latent and daerender with the converters and queues that
+ * they want.  `sink` takes any raw audio, `src` gives video at the frame rate that
+ * downstream asks for (the avatar's own if it does not care).  The request pad
+ * `audio_src` gives the audio as it came in; in a live pipeline its queue holds as
+ * much of it as the face needs to be ready, so that both can be played in sync.
+ * The request pad `pose` goes to speech2latent's.
+ *
+ * The properties of the parts are the bin's.  Those that GstController may move
+ * (`yaw`, `pitch`, `roll`, ...) may be moved on the bin as well.
+ *
+ * ## Example launch lines
+ * |[
+ * gst-launch-1.0 filesrc location=speech.wav ! decodebin ! daetalkerbin ! videoconvert !
+ * autovideosink
+ * ]|
+ * |[
+ * gst-launch-1.0 filesrc location=speech.wav ! decodebin ! daetalkerbin name=t t.src !
+ * videoconvert ! x264enc ! mp4mux name=m ! filesink location=face.mp4 t.audio_src !
+ * audioconvert ! avenc_aac ! m.
+ * ]|
+ * |[
+ * gst-launch-1.0 autoaudiosrc ! daetalkerbin name=t t.src ! videoconvert ! autovideosink
+ * t.audio_src ! autoaudiosink
+ * ]|
+ */
+#include "gstdaetalkerbin.h"
+
+#include <string>
+
+#include "avatarsettings.h"
+#include "forwardedproperties.h"
+#include "gstdaerender.h"
+#include "gstspeech2latent.h"
+#include "gstspeechfeatures.h"
+#include "latentavatar.h"
+#include "rendermodel.h"
+#include "tensorcaps.h"
+#include "videoview.h"
+
+GST_DEBUG_CATEGORY_STATIC (gst_dae_talker_bin_debug);
+#define GST_CAT_DEFAULT gst_dae_talker_bin_debug
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS ("audio/x-raw"));
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE (
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS (DAETALKER_VIDEO_CAPS));
+static GstStaticPadTemplate audio_src_template = GST_STATIC_PAD_TEMPLATE (
+    "audio_src", GST_PAD_SRC, GST_PAD_REQUEST, GST_STATIC_CAPS ("audio/x-raw"));
+static GstStaticPadTemplate pose_template = GST_STATIC_PAD_TEMPLATE (
+    "pose", GST_PAD_SINK, GST_PAD_REQUEST, GST_STATIC_CAPS (DAETALKER_FEATURES_CAPS));
+
+enum {
+  PROP_LATENCY = 1,
+  PROP_STATS,
+  PROP_FIRST_FORWARDED,
+};
+
+static const gchar *const own_properties[] = {"latency", "stats", nullptr};
+
+namespace {
+
+// Pictures that may wait for the renderer.
+constexpr guint latent_queue_buffers = 3;
+
+struct Private {
+  // From init to finalize; owned by the bin.
+  GstElement *tee = nullptr;
+  GstElement *speech_queue = nullptr;
+  GstElement *features = nullptr;
+  GstElement *latents = nullptr;
+  GstElement *render = nullptr;
+  std::string missing; // factories that the installation lacks
+
+  // While the pad audio_src exists, under the object lock.
+  GstElement *audio_queue = nullptr;
+  GstPad *tee_pad = nullptr;
+
+  // The last one first: it must know a new avatar before its latents come.
+  std::vector<GstElement *> parts () const { return {render, latents, features}; }
+};
+
+} // namespace
+
+struct _GstDaeTalkerBin {
+  GstBin parent;
+  Private *priv;
+};
+
+G_DEFINE_FINAL_TYPE (GstDaeTalkerBin, gst_dae_talker_bin, GST_TYPE_BIN)
+GST_ELEMENT_REGISTER_DEFINE (daetalkerbin, "daetalkerbin", GST_RANK_NONE,
+                             GST_TYPE_DAE_TALKER_BIN)
+
+#define parent_class gst_dae_talker_bin_parent_class
+
+// ---- latency -----------------------------------------------------------------
+
+static GstClockTime
+part_latency (GstElement *part)
+{
+  guint64 latency = 0;
+  g_object_get (part, "latency", &latency, nullptr);
+  return latency;
+}
+
+static GstClockTime
+sum_latency (Private *priv)
+{
+  GstClockTime sum = 0;
+  for (GstElement *part : priv->parts ())
+    sum += part_latency (part);
+  return sum;
+}
+
+// What waits beside the face must be able to wait for it, or a live pipeline
+// never starts: its sinks block the one tee that feeds all of them.
+static void
+size_queues (GstDaeTalkerBin *self)
+{
+  Private *priv = self->priv;
+  if (!priv->missing.empty ())
+    return;
+  GstClockTime time = 2 * sum_latency (priv) + 200 * GST_MSECOND;
+  // One pass over everything up to the end of the stream.
+  if (GST_STATE (self) > GST_STATE_NULL && part_latency (priv->features) == 0)
+    time = 0;
+
+  GST_OBJECT_LOCK (self);
+  GstElement *audio_queue =
+      priv->audio_queue ? GST_ELEMENT (gst_object_ref (priv->audio_queue)) : nullptr;
+  GST_OBJECT_UNLOCK (self);
+  GST_DEBUG_OBJECT (self, "queues hold %" GST_TIME_FORMAT, GST_TIME_ARGS (time));
+  g_object_set (priv->speech_queue, "max-size-time", (guint64)time, nullptr);
+  if (audio_queue != nullptr)
+    g_object_set (audio_queue, "max-size-time", (guint64)time, nullptr);
+  gst_clear_object (&audio_queue);
+}
+
+static void
+gst_dae_talker_bin_handle_message (GstBin *bin, GstMessage *message)
+{
+  if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_LATENCY)
+    size_queues (GST_DAE_TALKER_BIN (bin));
+  GST_BIN_CLASS (parent_class)->handle_message (bin, message);
+}
+
+// ---- pads --------------------------------------------------------------------
+
+static GstPad *
+request_audio_src (GstDaeTalkerBin *self, GstPadTemplate *templ)
+{
+  Private *priv = self->priv;
+  GST_OBJECT_LOCK (self);
+  const bool exists = priv->audio_queue != nullptr;
+  GST_OBJECT_UNLOCK (self);
+  if (exists) {
+    GST_WARNING_OBJECT (self, "there is an audio_src already; put a tee behind it");
+    return nullptr;
+  }
+
+  GstElement *queue = gst_element_factory_make ("queue", "audio_queue");
+  g_object_set (queue, "max-size-buffers", 0, "max-size-bytes", 0, nullptr);
+  gst_bin_add (GST_BIN (self), queue);
+  GstPad *tee_pad = gst_element_request_pad_simple (priv->tee, "src_%u");
+  GST_OBJECT_LOCK (self);
+  priv->audio_queue = queue;
+  priv->tee_pad = tee_pad;
+  GST_OBJECT_UNLOCK (self);
+  size_queues (self);
+
+  g_autoptr (GstPad) queue_src = gst_element_get_static_pad (queue, "src");
+  GstPad *pad = gst_ghost_pad_new_from_template ("audio_src", queue_src, templ);
+  gst_pad_set_active (pad, TRUE);
+  gst_element_add_pad (GST_ELEMENT (self), pad);
+  // Data flows from here on.
+  gst_element_sync_state_with_parent (queue);
+  g_autoptr (GstPad) queue_sink = gst_element_get_static_pad (queue, "sink");
+  gst_pad_link (tee_pad, queue_sink);
+  return pad;
+}
+
+static GstPad *
+request_pose (GstDaeTalkerBin *self, GstPadTemplate *templ)
+{
+  g_autoptr (GstPad) target =
+      gst_element_request_pad_simple (self->priv->latents, "pose");
+  if (target == nullptr)
+    return nullptr;
+  GstPad *pad = gst_ghost_pad_new_from_template ("pose", target, templ);
+  gst_pad_set_active (pad, TRUE);
+  gst_element_add_pad (GST_ELEMENT (self), pad);
+  return pad;
+}
+
+static GstPad *
+gst_dae_talker_bin_request_new_pad (GstElement *element, GstPadTemplate *templ,
+                                    const gchar *name, const GstCaps *caps)
+{
+  (void)name;
+  (void)caps;
+  GstDaeTalkerBin *self = GST_DAE_TALKER_BIN (element);
+  if (!self->priv->missing.empty ())
+    return nullptr;
+  return GST_PAD_TEMPLATE_DIRECTION (templ) == GST_PAD_SRC
+             ? request_audio_src (self, templ)
+             : request_pose (self, templ);
+}
+
+static void
+gst_dae_talker_bin_release_pad (GstElement *element, GstPad *pad)
+{
+  GstDaeTalkerBin *self = GST_DAE_TALKER_BIN (element);
+  Private *priv = self->priv;
+  g_autoptr (GstPad) target = gst_ghost_pad_get_target (GST_GHOST_PAD (pad));
+  gst_pad_set_active (pad, FALSE);
+  gst_element_remove_pad (element, pad);
+  if (target != nullptr && GST_PAD_IS_SINK (target)) {
+    gst_element_release_request_pad (priv->latents, target);
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  GstElement *queue = priv->audio_queue;
+  g_autoptr (GstPad) tee_pad = priv->tee_pad;
+  priv->audio_queue = nullptr;
+  priv->tee_pad = nullptr;
+  GST_OBJECT_UNLOCK (self);
+  gst_element_release_request_pad (priv->tee, tee_pad);
+  gst_element_set_locked_state (queue, TRUE);
+  gst_element_set_state (queue, GST_STATE_NULL);
+  gst_bin_remove (GST_BIN (self), queue);
+}
+
+// ---- properties --------------------------------------------------------------
+
+static GstStructure *
+new_stats (Private *priv)
+{
+  GstStructure *stats = nullptr;
+  g_object_get (priv->render, "stats", &stats, nullptr);
+  gst_structure_set (stats, "latency", G_TYPE_UINT64, sum_latency (priv), nullptr);
+  for (GstElement *part : priv->parts ()) {
+    g_autoptr (GstStructure) own = nullptr;
+    g_object_get (part, "stats", &own, nullptr);
+    g_autofree gchar *name = gst_element_get_name (part);
+    gst_structure_set (stats, name, GST_TYPE_STRUCTURE, own, nullptr);
+  }
+  return stats;
+}
+
+// Loads the avatar once, and gives it to the parts if all of them can go on with
+// it: half a change would end the stream.  The weights are shared, so the parts do
+// not load them again.
+static void
+change_avatar (GstElement *element, gpointer data)
+{
+  GstDaeTalkerBin *self = GST_DAE_TALKER_BIN (element);
+  Private *priv = self->priv;
+  const auto *name = (const gchar *)data;
+  auto read = [] (GstElement *part) {
+    g_autofree gchar *avatar = nullptr, *device = nullptr, *precision = nullptr;
+    AvatarSettings settings;
+    gboolean allow = FALSE;
+    g_object_get (part, "avatar", &avatar, "device", &device, "precision", &precision,
+                  "threads", &settings.options.threads, "allow-unconsented", &allow,
+                  nullptr);
+    settings.avatar = avatar != nullptr ? avatar : "";
+    settings.options.device = device;
+    settings.options.precision = precision;
+    settings.allow_unconsented = allow;
+    return settings;
+  };
+  try {
+    AvatarSettings settings = read (priv->render);
+    const auto now = settings.open (element);
+    settings.avatar = name != nullptr ? name : "";
+    const auto next = settings.open (element);
+    gint steps = 0;
+    g_object_get (priv->render, "steps", &steps, nullptr);
+    daetalker_check_steps (next->info (), steps);
+    daetalker_check_render_fit (now->info (), next->info ());
+    daetalker_check_latent_fit (now->info (), next->info ());
+    for (GstElement *part : priv->parts ())
+      g_object_set (part, "avatar", name, nullptr);
+  } catch (const std::exception &error) {
+    GST_ELEMENT_WARNING (self, LIBRARY, SETTINGS,
+                         ("%s. The avatar stays.", error.what ()), (nullptr));
+  }
+}
+
+static void
+gst_dae_talker_bin_set_property (GObject *object, guint id, const GValue *value,
+                                 GParamSpec *pspec)
+{
+  (void)id;
+  Private *priv = GST_DAE_TALKER_BIN (object)->priv;
+  if (g_str_equal (pspec->name, "avatar") && GST_STATE (object) > GST_STATE_READY)
+    gst_element_call_async (GST_ELEMENT (object), change_avatar,
+                            g_value_dup_string (value), g_free);
+  else
+    daetalker_set_forwarded (priv->parts (), pspec, value);
+}
+
+static void
+gst_dae_talker_bin_get_property (GObject *object, guint id, GValue *value,
+                                 GParamSpec *pspec)
+{
+  Private *priv = GST_DAE_TALKER_BIN (object)->priv;
+  switch (id) {
+  case PROP_LATENCY:
+    g_value_set_uint64 (value, sum_latency (priv));
+    break;
+  case PROP_STATS:
+    g_value_take_boxed (value, new_stats (priv));
+    break;
+  default:
+    daetalker_get_forwarded (priv->parts (), pspec, value);
+  }
+}
+
+// ---- object ------------------------------------------------------------------
+
+static GstStateChangeReturn
+gst_dae_talker_bin_change_state (GstElement *element, GstStateChange transition)
+{
+  GstDaeTalkerBin *self = GST_DAE_TALKER_BIN (element);
+  if (!self->priv->missing.empty ()) {
+    GST_ELEMENT_ERROR (self, CORE, MISSING_PLUGIN,
+                       ("The GStreamer elements %s are missing. Install "
+                        "gstreamer1.0-plugins-base.",
+                        self->priv->missing.c_str ()),
+                       (nullptr));
+    return GST_STATE_CHANGE_FAILURE;
+  }
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+  if (result != GST_STATE_CHANGE_FAILURE &&
+      (transition == GST_STATE_CHANGE_NULL_TO_READY ||
+       transition == GST_STATE_CHANGE_READY_TO_PAUSED))
+    size_queues (self);
+  return result;
+}
+
+static void
+gst_dae_talker_bin_finalize (GObject *object)
+{
+  delete GST_DAE_TALKER_BIN (object)->priv;
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+add_ghost_pad (GstDaeTalkerBin *self, GstElement *child, const gchar *name)
+{
+  g_autoptr (GstPad) target = gst_element_get_static_pad (child, name);
+  GstPadTemplate *templ =
+      gst_element_class_get_pad_template (GST_ELEMENT_GET_CLASS (self), name);
+  gst_element_add_pad (GST_ELEMENT (self),
+                       gst_ghost_pad_new_from_template (name, target, templ));
+}
+
+static void
+gst_dae_talker_bin_init (GstDaeTalkerBin *self)
+{
+  Private *priv = self->priv = new Private ();
+  auto make = [self, priv] (const gchar *factory, const gchar *name) {
+    GstElement *element = gst_element_factory_make (factory, name);
+    if (element != nullptr)
+      gst_bin_add (GST_BIN (self), element);
+    else
+      priv->missing += (priv->missing.empty () ? "" : ", ") + std::string (factory);
+    return element;
+  };
+  priv->features = GST_ELEMENT (
+      g_object_new (GST_TYPE_SPEECH_FEATURES, "name", "speechfeatures", nullptr));
+  priv->latents = GST_ELEMENT (
+      g_object_new (GST_TYPE_SPEECH2LATENT, "name", "speech2latent", nullptr));
+  priv->render =
+      GST_ELEMENT (g_object_new (GST_TYPE_DAE_RENDER, "name", "daerender", nullptr));
+  gst_bin_add_many (GST_BIN (self), priv->features, priv->latents, priv->render, nullptr);
+  daetalker_proxy_controls (GST_OBJECT (self), priv->parts ());
+
+  priv->tee = make ("tee", "tee");
+  priv->speech_queue = make ("queue", "speech_queue");
+  GstElement *convert = make ("audioconvert", "convert");
+  GstElement *resample = make ("audioresample", "resample");
+  GstElement *latent_queue = make ("queue", "latent_queue");
+  add_ghost_pad (self, priv->render, "src");
+  if (!priv->missing.empty ())
+    return;
+  g_object_set (priv->speech_queue, "max-size-buffers", 0, "max-size-bytes", 0, nullptr);
+  g_object_set (latent_queue, "max-size-buffers", latent_queue_buffers, "max-size-bytes",
+                0, "max-size-time", (guint64)0, nullptr);
+  gst_element_link_many (priv->tee, priv->speech_queue, convert, resample, priv->features,
+                         priv->latents, latent_queue, priv->render, nullptr);
+  add_ghost_pad (self, priv->tee, "sink");
+}
+
+static void
+gst_dae_talker_bin_class_init (GstDaeTalkerBinClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GST_DEBUG_CATEGORY_INIT (gst_dae_talker_bin_debug, "daetalkerbin", 0,
+                           "speech to talking face");
+
+  object_class->set_property = gst_dae_talker_bin_set_property;
+  object_class->get_property = gst_dae_talker_bin_get_property;
+  object_class->finalize = gst_dae_talker_bin_finalize;
+  const auto readable = GParamFlags (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+  g_object_class_install_property (
+      object_class, PROP_LATENCY,
+      g_param_spec_uint64 ("latency", "Latency",
+                           "Latency added to a live stream in ns: the sum of the parts'",
+                           0, G_MAXUINT64, 0, readable));
+  g_object_class_install_property (
+      object_class, PROP_STATS,
+      g_param_spec_boxed ("stats", "Statistics",
+                          "daerender's stats, latency, and one structure for each part",
+                          GST_TYPE_STRUCTURE, readable));
+  daetalker_forward_properties (
+      object_class, PROP_FIRST_FORWARDED,
+      {GST_TYPE_SPEECH_FEATURES, GST_TYPE_SPEECH2LATENT, GST_TYPE_DAE_RENDER},
+      own_properties);
+
+  gst_element_class_add_static_pad_template (element_class, &sink_template);
+  gst_element_class_add_static_pad_template (element_class, &src_template);
+  gst_element_class_add_static_pad_template (element_class, &audio_src_template);
+  gst_element_class_add_static_pad_template (element_class, &pose_template);
+  gst_element_class_set_static_metadata (
+      element_class, "Talking face", "Bin/Converter/Audio/Video",
+      "Turns speech into video of a talking face", "The gst-daetalker authors");
+  element_class->change_state = GST_DEBUG_FUNCPTR (gst_dae_talker_bin_change_state);
+  element_class->request_new_pad = GST_DEBUG_FUNCPTR (gst_dae_talker_bin_request_new_pad);
+  element_class->release_pad = GST_DEBUG_FUNCPTR (gst_dae_talker_bin_release_pad);
+  GST_BIN_CLASS (klass)->handle_message =
+      GST_DEBUG_FUNCPTR (gst_dae_talker_bin_handle_message);
+}
