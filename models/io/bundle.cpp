@@ -165,19 +165,6 @@ parse_steps (const Reader &reader, const ConfigReader &values)
   return steps;
 }
 
-// The part of `files` that lies directly in `folder`, by file name.
-std::map<std::string, std::string>
-files_in (const std::map<std::string, std::string> &files, const std::string &folder)
-{
-  std::map<std::string, std::string> result;
-  for (const auto &[name, hash] : files) {
-    const fs::path path (name);
-    if (path.parent_path () == folder)
-      result[path.filename ()] = hash;
-  }
-  return result;
-}
-
 fs::path
 resolve (const fs::path &path)
 {
@@ -289,7 +276,7 @@ parse_bundle (const std::string &text, const std::string &subject)
     encoder.fail ("hash", "must be a SHA-256 in lower-case hex");
 
   bundle.files = parse_files (reader.object ("files"));
-  if (files_in (bundle.files, bundle.encoder).count ("config.json") == 0)
+  if (encoder_files (bundle).count ("config.json") == 0)
     reader.fail (bundle.encoder + "/config.json", "is not listed under \"files\"");
   info.hash = bundle.files.at (bundle_file::autoencoder);
 
@@ -336,6 +323,18 @@ file_path (const Bundle &bundle, const std::string &name)
   return fs::path (bundle.path) / name;
 }
 
+std::map<std::string, std::string>
+encoder_files (const Bundle &bundle)
+{
+  std::map<std::string, std::string> result;
+  for (const auto &[name, hash] : bundle.files) {
+    const fs::path path (name);
+    if (path.parent_path () == bundle.encoder)
+      result[path.filename ()] = hash;
+  }
+  return result;
+}
+
 Bundle
 write_bundle (const std::string &folder, Bundle bundle)
 {
@@ -368,13 +367,19 @@ write_bundle (const std::string &folder, Bundle bundle)
   return read_bundle (root);
 }
 
+bool
+covered_by_speech_encoder_hash (const std::string &file_name)
+{
+  return file_name == "config.json" || file_name == "preprocessor_config.json" ||
+         fs::path (file_name).extension () == ".safetensors";
+}
+
 std::string
 speech_encoder_hash (const std::map<std::string, std::string> &files, int layer)
 {
   std::string text = "layer " + std::to_string (layer) + "\n";
   for (const auto &[name, hash] : files)
-    if (name == "config.json" || name == "preprocessor_config.json" ||
-        fs::path (name).extension () == ".safetensors")
+    if (covered_by_speech_encoder_hash (name))
       text += name + " " + hash + "\n";
   return sha256 (text.data (), text.size ());
 }

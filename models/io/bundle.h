@@ -68,6 +68,9 @@ void verify_files (const Bundle &bundle);
 // The absolute path of a listed file; throws Error (not_found) if it is not listed.
 std::string file_path (const Bundle &bundle, const std::string &name);
 
+// The hashes of what lies directly in the encoder's folder, by file name.
+std::map<std::string, std::string> encoder_files (const Bundle &bundle);
+
 // Writes avatar.json for the files that lie in `folder` already (the ones of
 // bundle_file, card.md, and the encoder's folder), hashed now: `path`, `hash`,
 // `files`, `info.hash` and `info.path` are computed, `info.encoder_hash` is given.
@@ -78,6 +81,7 @@ Bundle write_bundle (const std::string &folder, Bundle bundle);
 // What SpeechEncoderInfo::hash is: over the SHA-256 of config.json,
 // preprocessor_config.json and *.safetensors, by file name, and the index of the
 // hidden state (from 0, never negative but for all_layers).
+bool covered_by_speech_encoder_hash (const std::string &file_name);
 std::string speech_encoder_hash (const std::map<std::string, std::string> &files,
                                  int layer);
 

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/engine/avatar.h"
+
+#include "models/engine/errors.h"
+#include "models/engine/face_decoder.h"
+#include "models/engine/latent_stream.h"
+#include "models/engine/pixels.h"
+#include "models/nn/semantic_encoder.h"
+#include "models/nn/weights.h"
+
+#include <algorithm>
+
+namespace daetalker {
+namespace {
+
+class TorchRenderer : public Renderer {
+public:
+  TorchRenderer (std::shared_ptr<FaceDecoder> decoder, const AvatarInfo &info)
+      : decoder_ (std::move (decoder)), path_ (info.path), steps_ (info.steps)
+  {
+  }
+
+  void warm_up (int steps) override
+  {
+    check_steps (steps);
+    guarded (path_, [&] { decoder_->warm_up (); });
+  }
+
+  void render (const float *latent, int steps, const ImageView &out) override
+  {
+    check_steps (steps);
+    guarded (path_, [&] {
+      const torch::Tensor picture = decoder_->decode (latent, steps);
+      write_pixels (planar_image (picture.data_ptr<float> (), int (picture.size (2)),
+                                  int (picture.size (1))),
+                    out);
+    });
+  }
+
+private:
+  void check_steps (int steps) const
+  {
+    if (std::find (steps_.begin (), steps_.end (), steps) != steps_.end ())
+      return;
+    std::string list;
+    for (const int value : steps_)
+      list += (list.empty () ? "" : ", ") + std::to_string (value);
+    throw Error (ErrorCode::wrong_model, path_,
+                 "it does not render in " + std::to_string (steps) + " steps",
+                 "Choose steps from " + list);
+  }
+
+  std::shared_ptr<FaceDecoder> decoder_;
+  const std::string path_;
+  const std::vector<int> steps_;
+};
+
+class TorchImageEncoder : public ImageEncoder {
+public:
+  TorchImageEncoder (SemanticEncoder net, const Placement &placement,
+                     const AvatarInfo &info)
+      : net_ (std::move (net)), placement_ (placement), path_ (info.path),
+        width_ (info.width), height_ (info.height)
+  {
+  }
+
+  void encode (const ImageView &image, float *latent) override
+  {
+    guarded (path_, [&] {
+      const Computation computation;
+      torch::Tensor picture = torch::empty ({1, 3, height_, width_});
+      read_pixels (image, planar_image (picture.data_ptr<float> (), width_, height_));
+      const torch::Tensor z =
+          net_->forward (picture.to (placement_.device)).to (torch::kCPU).contiguous ();
+      std::copy_n (z.data_ptr<float> (), z.numel (), latent);
+    });
+  }
+
+private:
+  SemanticEncoder net_;
+  const Placement placement_;
+  const std::string path_;
+  const int width_, height_;
+};
+
+// What avatar.json says twice must agree.
+void
+check_consistency (const Bundle &bundle, const AutoencoderConfig &autoencoder,
+                   const Speech2LatentConfig &speech2latent)
+{
+  const AvatarInfo &info = bundle.info;
+  const auto require = [&] (bool holds, const char *what) {
+    if (!holds)
+      throw Error (ErrorCode::corrupt, info.path + "/avatar.json", what,
+                   "Export the avatar again");
+  };
+  require (autoencoder.unet.image_size == info.width &&
+               autoencoder.unet.image_size == info.height,
+           "image_size is not the picture's width and height");
+  require (autoencoder.unet.style_channels == info.latent_size,
+           "style_channels is not latent_size");
+  require (speech2latent.latent_size == info.latent_size,
+           "speech2latent has another latent_size");
+  require (speech2latent.feature_size == info.feature_size,
+           "speech2latent has another feature_size");
+  require (std::int64_t (info.fps.num) * info.feature_rate.den *
+                   speech2latent.rate_ratio ==
+               std::int64_t (info.feature_rate.num) * info.fps.den,
+           "feature_rate is not rate_ratio times fps");
+  for (const int steps : info.steps)
+    require (steps == 1 || is_ddim_count (steps), "steps lists an impossible number");
+}
+
+class TorchAvatar : public Avatar {
+public:
+  TorchAvatar (const Bundle &bundle, const Placement &placement, OpenEncoder open_encoder)
+      : bundle_ (bundle), placement_ (placement), info_ (bundle.info),
+        open_encoder_ (std::move (open_encoder))
+  {
+    info_.device = placement.device_name ();
+    info_.precision = placement.precision_name ();
+
+    const torch::NoGradGuard no_grad;
+    const AutoencoderConfig autoencoder = read_autoencoder_config ();
+    const Speech2LatentConfig speech2latent = parse_speech2latent_config (
+        ConfigReader (bundle.speech2latent, info_.path + "/avatar.json"));
+    check_consistency (bundle, autoencoder, speech2latent);
+    verify_files (bundle);
+    load_autoencoder (autoencoder);
+    speech2latent_ = Speech2Latent (speech2latent);
+    const std::string file = file_path (bundle, bundle_file::speech2latent);
+    load_weights (*speech2latent_, load_tensors (file), file);
+    speech2latent_->to (placement.device);
+    speech2latent_->eval ();
+  }
+
+  const AvatarInfo &info () const override { return info_; }
+
+  std::shared_ptr<SpeechEncoder> speech_encoder () override
+  {
+    auto encoder = open_encoder_ (bundle_);
+    const SpeechEncoderInfo &facts = encoder->info ();
+    if (facts.hash != info_.encoder_hash || facts.feature_size != info_.feature_size ||
+        std::int64_t (facts.sample_rate) * info_.feature_rate.den !=
+            std::int64_t (info_.feature_rate.num) * facts.hop)
+      throw Error (ErrorCode::wrong_model, info_.path + "/" + bundle_.encoder,
+                   "it is not the speech encoder that avatar.json describes",
+                   "Export the avatar again");
+    return encoder;
+  }
+
+  std::unique_ptr<LatentStream> open_stream (const Window *window) override
+  {
+    return daetalker::open_latent_stream (speech2latent_, placement_,
+                                          window ? *window : info_.window, info_.path);
+  }
+
+  std::unique_ptr<Renderer> open_renderer () override
+  {
+    return std::make_unique<TorchRenderer> (decoder_, info_);
+  }
+
+  std::unique_ptr<ImageEncoder> open_image_encoder () override
+  {
+    return std::make_unique<TorchImageEncoder> (encoder_, placement_, info_);
+  }
+
+private:
+  AutoencoderConfig read_autoencoder_config () const
+  {
+    try {
+      auto config = bundle_.autoencoder.get<AutoencoderConfig> ();
+      validate (config);
+      return config;
+    } catch (const nlohmann::json::exception &) {
+      throw Error (ErrorCode::corrupt, info_.path + "/avatar.json",
+                   "\"autoencoder\" holds a value of the wrong type",
+                   "Export the avatar again");
+    }
+  }
+
+  void load_autoencoder (const AutoencoderConfig &config)
+  {
+    const std::string file = file_path (bundle_, bundle_file::autoencoder);
+    const TensorMap weights = load_tensors (file);
+    UNet unet (config.unet);
+    encoder_ = SemanticEncoder (config.encoder);
+    const TensorMap unet_weights = without_prefix (weights, "unet.");
+    const TensorMap encoder_weights = without_prefix (weights, "encoder.");
+    if (unet_weights.size () + encoder_weights.size () != weights.size ())
+      throw Error (ErrorCode::wrong_model, file,
+                   "it holds tensors that are neither unet.* nor encoder.*",
+                   "Export the avatar again");
+    load_weights (*unet, unet_weights, file);
+    load_weights (*encoder_, encoder_weights, file);
+    for (torch::nn::Module *module :
+         {static_cast<torch::nn::Module *> (unet.get ()),
+          static_cast<torch::nn::Module *> (encoder_.get ())}) {
+      module->to (placement_.device);
+      module->eval ();
+      convert_convolutions (*module, placement_.type);
+    }
+    decoder_ = std::make_shared<FaceDecoder> (unet, load_noise (), config.prediction,
+                                              placement_);
+  }
+
+  torch::Tensor load_noise () const
+  {
+    const std::string file = file_path (bundle_, bundle_file::noise);
+    const TensorMap tensors = load_tensors (file);
+    const auto noise = tensors.find ("x_T");
+    if (noise == tensors.end () ||
+        noise->second.sizes () != torch::IntArrayRef ({3, info_.height, info_.width}))
+      throw Error (ErrorCode::wrong_model, file,
+                   "it does not hold x_T of [3, height, width]",
+                   "Export the avatar again");
+    if (!noise->second.isfinite ().all ().item<bool> ())
+      throw Error (ErrorCode::corrupt, file, "x_T holds NaN or infinity",
+                   "Export the avatar again");
+    return noise->second;
+  }
+
+  const Bundle bundle_;
+  const Placement placement_;
+  AvatarInfo info_;
+  const OpenEncoder open_encoder_;
+  std::shared_ptr<FaceDecoder> decoder_;
+  SemanticEncoder encoder_{nullptr};
+  Speech2Latent speech2latent_{nullptr};
+};
+
+} // namespace
+
+std::shared_ptr<Avatar>
+load_avatar (const Bundle &bundle, const Placement &placement, OpenEncoder open_encoder)
+{
+  return guarded (bundle.path, [&] {
+    return std::make_shared<TorchAvatar> (bundle, placement, std::move (open_encoder));
+  });
+}
+
+} // namespace daetalker

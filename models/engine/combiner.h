@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <vector>
+
+namespace daetalker {
+
+// Requests of several threads, done in batches without waiting for one: whoever
+// comes while nothing runs goes at once, alone; those who come meanwhile are
+// done together next.
+//
+// Request needs `bool fits (const Request &other) const`: whether both may be in
+// one batch.
+template <typename Request> class Combiner {
+public:
+  explicit Combiner (std::size_t max_batch) : max_batch_ (max_batch) {}
+
+  // Returns when `request` is done.  `work (std::vector<Request *> &batch)` runs on
+  // one of the waiting threads; what it throws reaches every request of its batch.
+  template <typename Work> void run (Request &request, Work &&work)
+  {
+    Entry entry{&request, false, nullptr};
+    std::unique_lock lock (mutex_);
+    queue_.push_back (&entry);
+    while (!entry.done) {
+      if (busy_)
+        changed_.wait (lock);
+      else
+        do_batch (lock, work);
+    }
+    if (entry.error)
+      std::rethrow_exception (entry.error);
+  }
+
+private:
+  struct Entry {
+    Request *request;
+    bool done;
+    std::exception_ptr error;
+  };
+
+  template <typename Work> void do_batch (std::unique_lock<std::mutex> &lock, Work &work)
+  {
+    std::vector<Entry *> entries;
+    std::vector<Request *> batch;
+    for (auto i = queue_.begin (); i != queue_.end () && batch.size () < max_batch_;) {
+      if (batch.empty () || batch.front ()->fits (*(*i)->request)) {
+        entries.push_back (*i);
+        batch.push_back ((*i)->request);
+        i = queue_.erase (i);
+      } else {
+        ++i;
+      }
+    }
+    busy_ = true;
+    lock.unlock ();
+    std::exception_ptr error;
+    try {
+      work (batch);
+    } catch (...) {
+      error = std::current_exception ();
+    }
+    lock.lock ();
+    busy_ = false;
+    for (Entry *entry : entries) {
+      entry->done = true;
+      entry->error = error;
+    }
+    changed_.notify_all ();
+  }
+
+  const std::size_t max_batch_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Entry *> queue_;
+  bool busy_ = false;
+};
+
+} // namespace daetalker

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Latents -> pictures: the UNet and the avatar's one noise image, shared by all
+// streams.
+#pragma once
+
+#include "models/engine/combiner.h"
+#include "models/engine/placement.h"
+#include "models/nn/diffusion.h"
+#include "models/nn/unet.h"
+
+namespace daetalker {
+
+class FaceDecoder {
+public:
+  // `noise`: x_T [3, H, W].  The UNet is in evaluation mode on the placement's
+  // device, in its type.
+  FaceDecoder (UNet unet, const torch::Tensor &noise, Prediction prediction,
+               const Placement &placement);
+
+  // `latent`: style_channels numbers.  Returns [3, H, W] float32 on the CPU, in
+  // [-1, 1].  Calls that come while another runs share one evaluation.
+  torch::Tensor decode (const float *latent, int steps);
+
+  // One evaluation of the UNet on its own.
+  void warm_up ();
+
+private:
+  struct Request {
+    const float *latent;
+    int steps;
+    torch::Tensor picture;
+    bool fits (const Request &other) const { return steps == other.steps; }
+  };
+
+  void decode_batch (const std::vector<Request *> &batch);
+
+  UNet unet_;
+  torch::Tensor noise_; // [1, 3, H, W]
+  Prediction prediction_;
+  Combiner<Request> combiner_;
+};
+
+} // namespace daetalker

@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/engine/torch_engine.h"
+#include "tests/models/expect_error.h"
+#include "tests/models/tiny_avatar.h"
+
+#include <cmath>
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <limits>
+#include <random>
+#include <thread>
+
+using namespace daetalker;
+using daetalker::test::read_text;
+using daetalker::test::TemporaryFolder;
+using daetalker::test::tiny_avatar;
+using daetalker::test::TinyAvatar;
+using daetalker::test::write_avatar;
+using daetalker::test::write_text;
+
+namespace {
+
+const DeviceOptions exact = {"cpu", "float32", 0};
+
+class EngineTest : public testing::Test {
+protected:
+  static void SetUpTestSuite ()
+  {
+    folder = new TemporaryFolder;
+    write_avatar (*folder);
+  }
+  static void TearDownTestSuite () { delete folder; }
+
+  static std::shared_ptr<Avatar> open (const DeviceOptions &options = exact)
+  {
+    return torch_engine ().open_avatar (folder->path (), options, false);
+  }
+
+  static TemporaryFolder *folder;
+};
+
+TemporaryFolder *EngineTest::folder;
+
+// A tone that changes, with noise.
+std::vector<float>
+speech (std::size_t count)
+{
+  std::mt19937 random (2);
+  std::normal_distribution<float> normal (0, 0.05f);
+  std::vector<float> samples (count);
+  for (std::size_t i = 0; i < count; i++)
+    samples[i] = 0.3f * std::sin (0.02f * float (i) + 1e-6f * float (i) * float (i)) +
+                 normal (random);
+  return samples;
+}
+
+// Everything that `stream` gives for `samples` pushed in parts of at most
+// `max_part`, or at once where that is 0.
+std::vector<float>
+features_of (FeatureStream &stream, const std::vector<float> &samples,
+             std::size_t max_part)
+{
+  std::mt19937 random (4);
+  std::vector<float> features;
+  for (std::size_t done = 0; done < samples.size ();) {
+    const std::size_t part =
+        max_part == 0 ? samples.size ()
+                      : std::min (1 + random () % max_part, samples.size () - done);
+    stream.push (samples.data () + done, part);
+    stream.pull (features);
+    done += part;
+  }
+  stream.finish ();
+  stream.pull (features);
+  return features;
+}
+
+std::vector<LatentFrame>
+latents_of (LatentStream &stream, const std::vector<float> &features, std::size_t size,
+            std::size_t max_part, const PoseControl &control = nullptr)
+{
+  std::mt19937 random (4);
+  std::vector<LatentFrame> frames;
+  const std::size_t count = features.size () / size;
+  for (std::size_t done = 0; done < count;) {
+    const std::size_t part =
+        max_part == 0 ? count : std::min (1 + random () % max_part, count - done);
+    stream.push (features.data () + done * size, part);
+    stream.pull (control, frames);
+    done += part;
+  }
+  stream.finish ();
+  stream.pull (control, frames);
+  return frames;
+}
+
+void
+expect_near (const std::vector<float> &a, const std::vector<float> &b, float tolerance)
+{
+  ASSERT_EQ (a.size (), b.size ());
+  for (std::size_t i = 0; i < a.size (); i++)
+    ASSERT_NEAR (a[i], b[i], tolerance) << "at " << i;
+}
+
+void
+expect_near (const std::vector<LatentFrame> &a, const std::vector<LatentFrame> &b)
+{
+  ASSERT_EQ (a.size (), b.size ());
+  for (std::size_t i = 0; i < a.size (); i++) {
+    expect_near (a[i].latent, b[i].latent, 1e-4f);
+    for (std::size_t axis = 0; axis < 3; axis++)
+      ASSERT_NEAR (a[i].pose[axis], b[i].pose[axis], 1e-3f);
+  }
+}
+
+std::vector<std::uint8_t>
+render (Renderer &renderer, const std::vector<float> &latent, int steps = 1)
+{
+  std::vector<std::uint8_t> bytes (3 * 32 * 32);
+  ImageView view;
+  view.format = PixelFormat::rgb;
+  view.width = view.height = 32;
+  view.plane[0] = bytes.data ();
+  view.stride[0] = 3 * 32;
+  renderer.render (latent.data (), steps, view);
+  return bytes;
+}
+
+double
+mean_difference (const std::vector<std::uint8_t> &a, const std::vector<std::uint8_t> &b)
+{
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size (); i++)
+    sum += std::abs (int (a[i]) - int (b[i]));
+  return sum / double (a.size ());
+}
+
+std::vector<float>
+some_latent (int seed)
+{
+  std::mt19937 random{unsigned (seed)};
+  std::normal_distribution<float> normal;
+  std::vector<float> latent (16);
+  for (float &value : latent)
+    value = normal (random);
+  return latent;
+}
+
+} // namespace
+
+TEST_F (EngineTest, SaysWhatItIs)
+{
+  EXPECT_EQ (torch_engine ().name ().rfind ("libtorch ", 0), 0u);
+  EXPECT_EQ (torch_engine ().devices ().at (0), "cpu");
+  const auto avatar = open ();
+  EXPECT_EQ (avatar->info ().name, "tiny");
+  EXPECT_EQ (avatar->info ().device, "cpu");
+  EXPECT_EQ (avatar->info ().precision, "float32");
+  const auto encoder = avatar->speech_encoder ();
+  EXPECT_EQ (encoder->info ().hash, avatar->info ().encoder_hash);
+  EXPECT_EQ (encoder->info ().feature_size, 160);
+  EXPECT_EQ (encoder->info ().hop, 320);
+}
+
+TEST_F (EngineTest, FeaturesDoNotDependOnPushSizes)
+{
+  const auto encoder = open ()->speech_encoder ();
+  const Window windows[] = {{1, 1, 1}, {5, 3, 2}, {0, 4, 0}, {0, 0, 0}};
+  for (const Window &window : windows)
+    for (const std::size_t count : {0, 1, 319, 320, 321, 16000, 16001}) {
+      const std::vector<float> samples = speech (count);
+      const auto stream = encoder->open_stream (&window);
+      const std::vector<float> whole = features_of (*stream, samples, 0);
+      EXPECT_EQ (whole.size (), (count + 319) / 320 * 160) << count << " samples";
+      for (const std::size_t part : {1000, 77}) {
+        stream->reset ();
+        expect_near (features_of (*stream, samples, part), whole, 1e-4f);
+      }
+    }
+}
+
+TEST_F (EngineTest, ChunkedLogMelIsTheWhole)
+{
+  const auto encoder = open ()->speech_encoder ();
+  const std::vector<float> samples = speech (16000);
+  const Window once = {0, 0, 0};
+  const auto whole = encoder->open_stream (&once);
+  const auto chunked = encoder->open_stream (nullptr);
+  expect_near (features_of (*chunked, samples, 500), features_of (*whole, samples, 0),
+               1e-3f);
+}
+
+TEST_F (EngineTest, NaNSamplesAreSilence)
+{
+  const auto encoder = open ()->speech_encoder ();
+  std::vector<float> broken = speech (3200), silent = broken;
+  for (std::size_t i = 1000; i < 1500; i++) {
+    broken[i] = i % 2 ? std::numeric_limits<float>::quiet_NaN ()
+                      : std::numeric_limits<float>::infinity ();
+    silent[i] = 0;
+  }
+  const auto a = encoder->open_stream (nullptr), b = encoder->open_stream (nullptr);
+  EXPECT_EQ (features_of (*a, broken, 0), features_of (*b, silent, 0));
+}
+
+TEST_F (EngineTest, LatentsDoNotDependOnPushSizes)
+{
+  const auto avatar = open ();
+  const auto source = avatar->speech_encoder ()->open_stream (nullptr);
+  const std::vector<float> features = features_of (*source, speech (32000), 0);
+  const Window windows[] = {{10, 2, 2}, {50, 1, 2}, {0, 5, 0}, {0, 0, 0}};
+  // A pose that depends on the prediction, as with motion-scale.
+  const PoseControl half = [] (std::uint64_t, Pose &pose) {
+    for (float &angle : pose)
+      angle *= 0.5f;
+  };
+  for (const Window &window : windows)
+    for (const std::size_t count : {0, 1, 2, 3, 51, 100}) {
+      const std::vector<float> part (features.begin (),
+                                     features.begin () + std::ptrdiff_t (count) * 160);
+      const auto stream = avatar->open_stream (&window);
+      const auto whole = latents_of (*stream, part, 160, 0, half);
+      EXPECT_EQ (whole.size (), (count + 1) / 2) << count << " features";
+      for (const std::size_t pushed : {7, 30}) {
+        stream->reset ();
+        expect_near (latents_of (*stream, part, 160, pushed, half), whole);
+      }
+    }
+}
+
+TEST_F (EngineTest, PoseControlSeesEachFrameOnceAndDecides)
+{
+  const auto avatar = open ();
+  const std::vector<float> features =
+      features_of (*avatar->speech_encoder ()->open_stream (nullptr), speech (16000), 0);
+  const auto stream = avatar->open_stream (nullptr);
+  const auto predicted = latents_of (*stream, features, 160, 9);
+
+  std::vector<std::uint64_t> seen;
+  std::vector<Pose> offered;
+  stream->reset ();
+  const auto turned =
+      latents_of (*stream, features, 160, 9, [&] (std::uint64_t frame, Pose &pose) {
+        seen.push_back (frame);
+        offered.push_back (pose);
+        pose = {float (frame), -20, 5};
+      });
+  ASSERT_EQ (seen.size (), 25u);
+  double difference = 0;
+  for (std::size_t i = 0; i < 25; i++) {
+    EXPECT_EQ (seen[i], i);
+    EXPECT_EQ (turned[i].pose, (Pose{float (i), -20, 5}));
+    // The predictor sees speech alone, so what is offered is its prediction still.
+    EXPECT_NEAR (offered[i][0], predicted[i].pose[0], 1e-3f);
+    for (std::size_t k = 0; k < 16; k++)
+      difference += std::abs (turned[i].latent[k] - predicted[i].latent[k]);
+  }
+  EXPECT_GT (difference / (25 * 16), 1e-3) << "the pose does not reach the latent";
+}
+
+TEST_F (EngineTest, RendersWhatTheLatentSays)
+{
+  const auto avatar = open ();
+  const auto renderer = avatar->open_renderer ();
+  renderer->warm_up (1);
+  const auto a = render (*renderer, some_latent (1));
+  EXPECT_EQ (a, render (*renderer, some_latent (1)));
+  EXPECT_GT (mean_difference (a, render (*renderer, some_latent (2))), 0.5);
+  EXPECT_GT (mean_difference (a, render (*renderer, some_latent (1), 10)), 0.0);
+  EXPECT_ERROR (render (*renderer, some_latent (1), 7), ErrorCode::wrong_model, "1, 10");
+  EXPECT_ERROR (renderer->warm_up (0), ErrorCode::wrong_model, "1, 10");
+}
+
+TEST_F (EngineTest, OneEvaluationIsTheNetworkAtTheLastStep)
+{
+  const TinyAvatar parts = tiny_avatar ();
+  const torch::NoGradGuard no_grad;
+  UNet unet (parts.autoencoder.unet);
+  load_weights (*unet, without_prefix (parts.autoencoder_weights, "unet."), "test");
+  unet->eval ();
+  std::vector<float> latent = some_latent (3);
+  const torch::Tensor picture =
+      unet->forward (parts.noise.at ("x_T").unsqueeze (0), torch::full ({1}, 999.0),
+                     torch::from_blob (latent.data (), {1, 16}))[0];
+  const auto bytes = render (*open ()->open_renderer (), latent);
+  for (int y = 0; y < 32; y++)
+    for (int x = 0; x < 32; x++)
+      for (int c = 0; c < 3; c++)
+        ASSERT_NEAR (bytes[std::size_t ((y * 32 + x) * 3 + c)],
+                     (std::clamp (picture[c][y][x].item<float> (), -1.0f, 1.0f) + 1) *
+                         127.5f,
+                     0.51f);
+}
+
+TEST_F (EngineTest, ConcurrentStreamsRenderTheirOwnFaces)
+{
+  const auto avatar = open ();
+  std::vector<std::vector<std::uint8_t>> expected;
+  const auto single = avatar->open_renderer ();
+  for (int seed = 0; seed < 6; seed++)
+    expected.push_back (render (*single, some_latent (seed)));
+  std::vector<std::thread> threads;
+  std::vector<double> worst (6, 0);
+  for (int seed = 0; seed < 6; seed++)
+    threads.emplace_back ([&, seed] {
+      const auto renderer = avatar->open_renderer ();
+      for (int i = 0; i < 20; i++)
+        worst[std::size_t (seed)] =
+            std::max (worst[std::size_t (seed)],
+                      mean_difference (render (*renderer, some_latent (seed)),
+                                       expected[std::size_t (seed)]));
+    });
+  for (std::thread &thread : threads)
+    thread.join ();
+  for (const double difference : worst)
+    EXPECT_LT (difference, 0.01);
+}
+
+TEST_F (EngineTest, Bfloat16IsCloseToFloat32)
+{
+  const auto renderer = open ()->open_renderer ();
+  const auto avatar = open ({"cpu", "bfloat16", 0});
+  EXPECT_EQ (avatar->info ().precision, "bfloat16");
+  const auto quick = avatar->open_renderer ();
+  // 2e-2 of the range of 255.
+  EXPECT_LT (mean_difference (render (*quick, some_latent (1)),
+                              render (*renderer, some_latent (1))),
+             5.1);
+}
+
+TEST_F (EngineTest, EncodesPictures)
+{
+  const auto avatar = open ();
+  const auto picture = render (*avatar->open_renderer (), some_latent (1));
+  ImageView view;
+  view.format = PixelFormat::rgb;
+  view.width = view.height = 32;
+  view.plane[0] = const_cast<std::uint8_t *> (picture.data ());
+  view.stride[0] = 96;
+  std::vector<float> latent (16, 0.0f), again (16, 0.0f);
+  avatar->open_image_encoder ()->encode (view, latent.data ());
+  avatar->open_image_encoder ()->encode (view, again.data ());
+  EXPECT_EQ (latent, again);
+  EXPECT_NE (latent, std::vector<float> (16, 0.0f));
+  view.width = 16;
+  EXPECT_ERROR (avatar->open_image_encoder ()->encode (view, latent.data ()),
+                ErrorCode::failed, "size");
+}
+
+TEST_F (EngineTest, WeightsAreSharedWhileUsed)
+{
+  auto a = open ();
+  EXPECT_EQ (a, open ());
+  EXPECT_NE (a, open ({"cpu", "bfloat16", 0}));
+  EXPECT_EQ (a, torch_engine ().open_avatar (*folder / "./encoder/..", exact, true));
+  const std::weak_ptr<Avatar> watch = a;
+  a.reset ();
+  EXPECT_TRUE (watch.expired ());
+}
+
+TEST_F (EngineTest, RefusesDevicesAndPrecisionsThatAreNotHere)
+{
+  EXPECT_ERROR (open ({"cuda:99", "auto", 0}), ErrorCode::no_device, "cuda:99");
+  EXPECT_ERROR (open ({"tpu", "auto", 0}), ErrorCode::no_device, "cpu");
+  EXPECT_ERROR (open ({"cpu", "float16", 0}), ErrorCode::no_device, "float16");
+  EXPECT_ERROR (open ({"cpu", "int3", 0}), ErrorCode::no_device, "int3");
+}
+
+TEST_F (EngineTest, SpeechEncodersByFolderAndLayer)
+{
+  const std::string path = *folder / "encoder";
+  const auto encoder = torch_engine ().open_speech_encoder (path, exact, -1);
+  EXPECT_EQ (encoder->info ().hash, open ()->info ().encoder_hash);
+  EXPECT_ERROR (torch_engine ().open_speech_encoder (path, exact, 5),
+                ErrorCode::wrong_model, "encoder");
+  EXPECT_ERROR (torch_engine ().open_speech_encoder (*folder / "none", exact, 0),
+                ErrorCode::not_found, "none");
+  EXPECT_ERROR (torch_engine ().open_speech_encoder (folder->path (), exact, 0),
+                ErrorCode::not_found, "config.json");
+}
+
+namespace {
+
+void
+expect_refused (const TinyAvatar &avatar, ErrorCode code, const char *reason)
+{
+  const TemporaryFolder folder;
+  write_avatar (folder, avatar);
+  EXPECT_ERROR (torch_engine ().open_avatar (folder.path (), exact, false), code, reason);
+}
+
+} // namespace
+
+TEST (EngineErrors, NoConsent)
+{
+  TinyAvatar avatar = tiny_avatar ();
+  avatar.bundle.consent.reset ();
+  expect_refused (avatar, ErrorCode::no_consent, "consent");
+  const TemporaryFolder folder;
+  write_avatar (folder, avatar);
+  EXPECT_NE (torch_engine ().open_avatar (folder.path (), exact, true), nullptr);
+  // A copy that is in memory already is no way round.
+  const auto held = torch_engine ().open_avatar (folder.path (), exact, true);
+  EXPECT_ERROR (torch_engine ().open_avatar (folder.path (), exact, false),
+                ErrorCode::no_consent, "consent");
+}
+
+TEST (EngineErrors, MissingAndDamagedFiles)
+{
+  EXPECT_ERROR (torch_engine ().open_avatar ("/nonexistent", exact, false),
+                ErrorCode::not_found, "/nonexistent");
+  for (const char *name :
+       {bundle_file::autoencoder, bundle_file::speech2latent, bundle_file::noise}) {
+    const TemporaryFolder folder;
+    write_avatar (folder);
+    std::string text = read_text (folder / name);
+    text[text.size () - 3] ^= 0x40;
+    write_text (folder / name, text);
+    EXPECT_ERROR (torch_engine ().open_avatar (folder.path (), exact, false),
+                  ErrorCode::corrupt, name);
+    write_text (folder / name, text.substr (0, text.size () / 2));
+    EXPECT_ERROR (torch_engine ().open_avatar (folder.path (), exact, false),
+                  ErrorCode::corrupt, name);
+  }
+}
+
+TEST (EngineErrors, WeightsThatDoNotFit)
+{
+  TinyAvatar avatar = tiny_avatar ();
+  avatar.autoencoder_weights["unet.out.2.bias"][0] =
+      std::numeric_limits<float>::quiet_NaN ();
+  expect_refused (avatar, ErrorCode::corrupt, "out.2.bias");
+
+  avatar = tiny_avatar ();
+  avatar.speech2latent_weights.erase ("projection.bias");
+  expect_refused (avatar, ErrorCode::wrong_model, "projection.bias");
+
+  avatar = tiny_avatar ();
+  avatar.autoencoder_weights["stray"] = torch::ones ({1});
+  expect_refused (avatar, ErrorCode::wrong_model, "neither");
+
+  avatar = tiny_avatar ();
+  avatar.noise["x_T"] = torch::randn ({3, 16, 16});
+  expect_refused (avatar, ErrorCode::wrong_model, "x_T");
+
+  avatar = tiny_avatar ();
+  avatar.noise["x_T"][0][0][0] = std::numeric_limits<float>::infinity ();
+  expect_refused (avatar, ErrorCode::corrupt, "x_T");
+}
+
+TEST (EngineErrors, FactsThatContradict)
+{
+  TinyAvatar avatar = tiny_avatar ();
+  avatar.bundle.info.width = 64;
+  expect_refused (avatar, ErrorCode::corrupt, "image_size");
+
+  avatar = tiny_avatar ();
+  avatar.bundle.info.fps = {30, 1};
+  expect_refused (avatar, ErrorCode::corrupt, "feature_rate");
+
+  avatar = tiny_avatar ();
+  avatar.bundle.info.steps = {1, 37};
+  expect_refused (avatar, ErrorCode::corrupt, "steps");
+
+  avatar = tiny_avatar ();
+  avatar.autoencoder.unet.style_channels = avatar.autoencoder.encoder.style_channels = 8;
+  expect_refused (avatar, ErrorCode::corrupt, "style_channels");
+
+  avatar = tiny_avatar ();
+  avatar.bundle.info.encoder_hash = std::string (64, '0');
+  const TemporaryFolder folder;
+  write_avatar (folder, avatar);
+  const auto opened = torch_engine ().open_avatar (folder.path (), exact, false);
+  EXPECT_ERROR (opened->speech_encoder (), ErrorCode::wrong_model, "encoder");
+}
+
+TEST (EngineLibrary, ExportsTheFactory)
+{
+  const char *path = std::getenv ("DAETALKER_ENGINE");
+  ASSERT_NE (path, nullptr) << "run by meson test";
+  void *library = dlopen (path, RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE (library, nullptr) << dlerror ();
+  const auto create = reinterpret_cast<DaetalkerEngineCreate> (
+      dlsym (library, "daetalker_engine_create"));
+  ASSERT_NE (create, nullptr);
+  EXPECT_EQ (create (engine_abi + 1), nullptr);
+  ASSERT_NE (create (engine_abi), nullptr);
+  EXPECT_EQ (create (engine_abi)->name (), torch_engine ().name ());
+}
