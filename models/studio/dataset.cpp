@@ -23,7 +23,8 @@ to_json (const DatasetClip &clip)
       {"crop", {clip.crop.x, clip.crop.y, clip.crop.width, clip.crop.height}},
       {"prepared", clip.prepared},
       {"refused", clip.refused},
-      {"measures", clip.measures},
+      {"notes", clip.notes},
+      {"measures", clip.measures ? nlohmann::json (*clip.measures) : nullptr},
   };
 }
 
@@ -42,7 +43,9 @@ from_json (const nlohmann::json &json)
   clip.crop = {crop[0], crop[1], crop[2], crop[3]};
   json.at ("prepared").get_to (clip.prepared);
   json.at ("refused").get_to (clip.refused);
-  clip.measures = json.at ("measures");
+  clip.notes = json.value ("notes", clip.notes);
+  if (!json.at ("measures").is_null ())
+    clip.measures = json.at ("measures").get<ClipMeasures> ();
   return clip;
 }
 

@@ -10,9 +10,12 @@
 //                                  inspected frame
 #pragma once
 
+#include "models/studio/measures.h"
+
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <opencv2/core/types.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,10 +30,11 @@ struct DatasetClip {
   std::uint64_t frames = 0;
   std::uint64_t samples = 0;
   cv::Size source_size;
-  cv::Rect crop;                    // in pixels of the source
-  bool prepared = false;            // both files are there
-  std::vector<std::string> refused; // why it is not used; empty: it is
-  nlohmann::json measures;          // of the preflight, by name
+  cv::Rect crop;                        // in pixels of the source
+  bool prepared = false;                // both files are there
+  std::vector<std::string> refused;     // why it is not used; empty: it is
+  std::vector<std::string> notes;       // used, but worth knowing
+  std::optional<ClipMeasures> measures; // none if it could not be read
 };
 
 struct DatasetIndex {

@@ -17,8 +17,8 @@ namespace {
 constexpr int search_size = 640;
 
 // dlib rounds landmarks to whole pixels, and the pixels it looks at are few
-// whatever the picture's size: so it gets an enlarged one.
-constexpr double subpixel = 4;
+// whatever the picture's size: so it gets the face at this width.
+constexpr double predicted_face_width = 512;
 
 std::string
 find_predictor ()
@@ -66,19 +66,27 @@ LandmarkPredictor::LandmarkPredictor (const std::string &path)
 LandmarkPredictor::~LandmarkPredictor () = default;
 
 Landmarks
-LandmarkPredictor::predict (const cv::Mat &rgb, const cv::Rect2d &box) const
+LandmarkPredictor::predict (const cv::Mat &grey, const cv::Rect2d &box) const
 {
-  cv::Mat grey;
-  cv::cvtColor (rgb, grey, cv::COLOR_RGB2GRAY);
-  cv::resize (grey, grey, {}, subpixel, subpixel, cv::INTER_LINEAR);
-  const cv::Rect2d scaled (box.tl () * subpixel, cv::Size2d (box.size ()) * subpixel);
+  const double margin = 0.5 * box.width;
+  const cv::Rect wanted (cv::Point (box.tl () - cv::Point2d (margin, margin)),
+                         cv::Point (box.br () + cv::Point2d (margin, margin)));
+  const cv::Rect region = wanted & cv::Rect (0, 0, grey.cols, grey.rows);
+  if (region.empty ())
+    throw Error (ErrorCode::failed, "landmarks", "the face lies outside of the picture",
+                 "Please report this");
+  const double scale = predicted_face_width / box.width;
+  cv::Mat face;
+  cv::resize (grey (region), face, {}, scale, scale,
+              scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
+  const cv::Point2d origin (region.tl ());
+  const cv::Rect2d moved ((box.tl () - origin) * scale, cv::Size2d (box.size ()) * scale);
   const dlib::full_object_detection shape =
-      model_->predictor (dlib::cv_image<unsigned char> (grey), to_dlib (scaled));
+      model_->predictor (dlib::cv_image<unsigned char> (face), to_dlib (moved));
   Landmarks landmarks;
   for (int i = 0; i < landmark_count; ++i)
     landmarks[i] =
-        cv::Point2f (float (shape.part (i).x ()), float (shape.part (i).y ())) /
-        float (subpixel);
+        cv::Point2d (shape.part (i).x (), shape.part (i).y ()) * (1 / scale) + origin;
   return landmarks;
 }
 
@@ -92,22 +100,23 @@ FaceDetector::FaceDetector () : model_ (std::make_unique<Model> ())
 FaceDetector::~FaceDetector () = default;
 
 std::vector<cv::Rect2d>
-FaceDetector::detect (const cv::Mat &rgb)
+FaceDetector::detect (const cv::Mat &grey)
 {
-  cv::Mat grey;
-  cv::cvtColor (rgb, grey, cv::COLOR_RGB2GRAY);
   const double scale =
       std::min (1.0, double (search_size) / std::max (grey.cols, grey.rows));
+  cv::Mat small = grey;
   if (scale < 1)
-    cv::resize (grey, grey, {}, scale, scale, cv::INTER_AREA);
+    cv::resize (grey, small, {}, scale, scale, cv::INTER_AREA);
 
   std::vector<cv::Rect2d> boxes;
-  const dlib::cv_image<unsigned char> image (grey);
-  for (const dlib::rectangle &found : model_->detector (image))
+  for (const dlib::rectangle &found :
+       model_->detector (dlib::cv_image<unsigned char> (small)))
     boxes.emplace_back (found.left () / scale, found.top () / scale,
                         found.width () / scale, found.height () / scale);
   std::sort (boxes.begin (), boxes.end (),
              [] (const auto &a, const auto &b) { return a.area () > b.area (); });
+  while (!boxes.empty () && boxes.back ().width < 0.5 * boxes.front ().width)
+    boxes.pop_back ();
   return boxes;
 }
 

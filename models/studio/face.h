@@ -25,8 +25,9 @@ public:
   explicit LandmarkPredictor (const std::string &path);
   ~LandmarkPredictor ();
 
-  // `rgb`: CV_8UC3; `box` as FaceDetector or face_box () gives it.
-  Landmarks predict (const cv::Mat &rgb, const cv::Rect2d &box) const;
+  // `grey`: CV_8UC1; `box` as FaceDetector or face_box () gives it, at least partly
+  // inside.
+  Landmarks predict (const cv::Mat &grey, const cv::Rect2d &box) const;
 
 private:
   struct Model;
@@ -39,9 +40,10 @@ public:
   FaceDetector ();
   ~FaceDetector ();
 
-  // Boxes of the faces in `rgb` (CV_8UC3), the largest first.  Large pictures are
-  // searched at 640 pixels, which still finds faces of an eighth of the picture.
-  std::vector<cv::Rect2d> detect (const cv::Mat &rgb);
+  // Boxes of the faces in `grey` (CV_8UC1), the largest first; those of less than
+  // half its width are background.  Large pictures are searched at 640 pixels,
+  // which still finds faces of an eighth of the picture.
+  std::vector<cv::Rect2d> detect (const cv::Mat &grey);
 
 private:
   struct Model;

@@ -75,11 +75,15 @@ head_pose (const Landmarks &landmarks, double side)
     head.push_back (point.position);
     seen.emplace_back (landmarks[point.landmark]);
   }
-  cv::Vec3d rotation_vector, translation;
+  // The start is a head one metre away that faces the camera: seen from afar, a
+  // head has a second, mirrored solution, and a solver without a start takes it
+  // now and then.
+  const cv::Point2f nasion = landmarks[27];
+  const double focal = focal_lengths * side;
+  cv::Vec3d rotation_vector (0, 0, 0);
+  cv::Vec3d translation ((nasion.x - side / 2) / focal, (nasion.y - side / 2) / focal, 1);
   cv::solvePnP (head, seen, camera (side), cv::noArray (), rotation_vector, translation,
-                false, cv::SOLVEPNP_SQPNP);
-  cv::solvePnPRefineLM (head, seen, camera (side), cv::noArray (), rotation_vector,
-                        translation);
+                true, cv::SOLVEPNP_ITERATIVE);
   cv::Matx33d matrix;
   cv::Rodrigues (rotation_vector, matrix);
   return angles (matrix);

@@ -7,8 +7,8 @@
 #include "models/studio/crop.h"
 #include "models/studio/dataset.h"
 #include "models/studio/head_pose.h"
-#include "models/studio/inspect.h"
-#include "models/studio/progress.h"
+#include "models/studio/pose_table.h"
+#include "models/studio/report.h"
 #include "models/studio/workers.h"
 
 #include <algorithm>
@@ -16,6 +16,9 @@
 #include <filesystem>
 #include <mutex>
 #include <opencv2/core/utility.hpp>
+#include <opencv2/imgproc.hpp>
+#include <optional>
+#include <set>
 
 namespace daetalker {
 
@@ -69,11 +72,15 @@ private:
   void write (std::size_t index);
   void write_landmarks (const Job &job, const std::vector<Landmarks> &landmarks) const;
   void store (const DatasetClip &clip);
-  void choose_names ();
-  void summarise () const;
+  bool is_done (const DatasetClip &known) const;
+  void choose_jobs ();
+  std::vector<double> usual_look () const;
+  void judge_clips ();
+  void report () const;
 
   PrepareOptions options_;
   LandmarkPredictor predictor_;
+  std::optional<PoseTable> poses_;
   std::vector<Job> jobs_;
   DatasetIndex index_;
   std::mutex mutex_; // of index_
@@ -82,6 +89,8 @@ private:
 Preparation::Preparation (const PrepareOptions &options)
     : options_ (options), predictor_ (options.landmark_model)
 {
+  if (!options.poses.empty ())
+    poses_.emplace (options.poses);
   for (const std::string &file : list_footage (options.footage)) {
     jobs_.emplace_back ();
     jobs_.back ().clip.source = file;
@@ -91,13 +100,17 @@ Preparation::Preparation (const PrepareOptions &options)
 void
 Preparation::open_dataset ()
 {
-  const nlohmann::json settings = {{"crop_scale", options_.crop_scale},
-                                   {"inspect_every", options_.inspect_every}};
-  std::error_code error;
-  fs::create_directories (options_.output + "/clips", error);
-  if (error)
-    throw Error (ErrorCode::unreadable, options_.output, error.message (),
-                 "Name a folder that can be written");
+  nlohmann::json settings = {{"crop_scale", options_.inspect.crop_scale},
+                             {"inspect_every", options_.inspect.every}};
+  if (poses_)
+    settings["poses_sha256"] = sha256_of_file (options_.poses);
+  for (const char *folder : {"/clips", "/report"}) {
+    std::error_code error;
+    fs::create_directories (options_.output + folder, error);
+    if (error)
+      throw Error (ErrorCode::unreadable, options_.output, error.message (),
+                   "Name a folder that can be written");
+  }
   if (fs::exists (dataset_index_path (options_.output))) {
     index_ = load_dataset_index (options_.output);
     if (index_.settings != settings)
@@ -111,29 +124,33 @@ Preparation::open_dataset ()
 
 // What lies in the dataset already is not done again: footage is known by its
 // content, so it may move.
-void
-Preparation::choose_names ()
+bool
+Preparation::is_done (const DatasetClip &known) const
 {
+  if (known.measures &&
+      !judge (*known.measures, options_.thresholds, usual_look ()).refused.empty ())
+    return true;
+  const std::string path = dataset_clip_path (options_.output, known.name);
+  return known.prepared && fs::exists (path + ".mkv") &&
+         fs::exists (path + ".safetensors");
+}
+
+void
+Preparation::choose_jobs ()
+{
+  std::set<std::string> seen;
   std::vector<Job> remaining;
   for (Job &job : jobs_) {
     DatasetClip &clip = job.clip;
     clip.source_sha256 = sha256_of_file (clip.source);
+    if (!seen.insert (clip.source_sha256).second)
+      continue;
     const DatasetClip *known = index_.find_source (clip.source_sha256);
-    if (known) {
-      const std::string path = dataset_clip_path (options_.output, known->name);
-      const bool complete = known->prepared && fs::exists (path + ".mkv") &&
-                            fs::exists (path + ".safetensors");
-      if (complete || !known->refused.empty ())
-        continue;
-    }
+    if (known && is_done (*known))
+      continue;
     clip.name = known ? known->name : fs::path (clip.source).stem ().string ();
     if (!known && index_.find_name (clip.name))
       clip.name += "-" + clip.source_sha256.substr (0, 8);
-    const auto same = [&clip] (const Job &other) {
-      return other.clip.source_sha256 == clip.source_sha256;
-    };
-    if (std::any_of (remaining.begin (), remaining.end (), same))
-      continue;
     if (!known)
       index_.clips.push_back (clip);
     remaining.push_back (std::move (job));
@@ -154,25 +171,27 @@ Preparation::inspect (std::size_t index)
 {
   thread_local FaceDetector detector;
   Job &job = jobs_[index];
+  DatasetClip &clip = job.clip;
   try {
-    job.inspection =
-        inspect_clip (job.clip.source, detector, predictor_, options_.inspect_every);
+    job.inspection = inspect_clip (clip.source, detector, predictor_, options_.inspect);
   } catch (const Error &error) {
     // One bad file must not end the others.
     if (error.code () != ErrorCode::unreadable && error.code () != ErrorCode::wrong_model)
       throw;
-    job.inspection.refused.push_back (error.what ());
+    clip.refused = {error.what ()};
+    store (clip);
+    return;
   }
   const Inspection &seen = job.inspection;
-  job.clip.frames = seen.media.frames;
-  job.clip.samples = seen.speech.size ();
-  job.clip.source_size = {seen.media.width, seen.media.height};
-  job.clip.measures = seen.measures;
-  job.clip.refused = seen.refused;
-  if (seen.refused.empty ())
-    job.clip.crop =
-        crop_square (seen.track.median (), job.clip.source_size, options_.crop_scale);
-  store (job.clip);
+  clip.frames = seen.media.frames;
+  clip.samples = seen.speech.size ();
+  clip.source_size = {seen.media.width, seen.media.height};
+  clip.crop = seen.crop;
+  clip.measures = seen.measures;
+  if (!seen.thumbnail.empty ())
+    write_thumbnail (options_.output, clip.name, seen.thumbnail);
+  job.inspection.thumbnail.release ();
+  store (clip);
 }
 
 void
@@ -190,9 +209,11 @@ Preparation::write (std::size_t index)
       job.clip.source,
       [&] (std::uint64_t frame, const cv::Mat &rgb) {
         const cv::Mat picture = crop_picture (rgb, crop);
+        cv::Mat grey;
+        cv::cvtColor (picture, grey, cv::COLOR_RGB2GRAY);
         cv::Rect2d box = job.inspection.track.box_at (frame) - cv::Point2d (crop.tl ());
         box = {box.tl () * scale, cv::Size2d (box.width * scale, box.height * scale)};
-        landmarks.push_back (predictor_.predict (picture, box));
+        landmarks.push_back (predictor_.predict (grey, box));
         writer.write (picture);
       },
       nullptr);
@@ -211,8 +232,11 @@ Preparation::write_landmarks (const Job &job,
   std::vector<Pose> poses;
   std::vector<std::array<float, 4>> boxes;
   std::vector<std::uint8_t> faces;
+  const std::vector<Pose> *given =
+      poses_ ? poses_->find (job.clip.name, landmarks.size ()) : nullptr;
   for (const Landmarks &points : landmarks) {
-    poses.push_back (head_pose (points, dataset_picture_size));
+    poses.push_back (given ? (*given)[poses.size ()]
+                           : head_pose (points, dataset_picture_size));
     const cv::Rect2f box = face_box (points);
     boxes.push_back ({box.x, box.y, box.width, box.height});
     faces.push_back (std::min (255, job.inspection.track.faces_at (faces.size ())));
@@ -231,22 +255,44 @@ Preparation::write_landmarks (const Job &job,
        view ("faces", DType::u8, {frames}, faces)});
 }
 
-void
-Preparation::summarise () const
+std::vector<double>
+Preparation::usual_look () const
 {
-  std::uint64_t frames = 0;
-  std::size_t used = 0;
-  for (const DatasetClip &clip : index_.clips) {
-    if (clip.prepared) {
-      ++used;
-      frames += clip.frames;
-    }
-    for (const std::string &reason : clip.refused)
-      std::printf ("refused %s: %s\n", clip.source.c_str (), reason.c_str ());
+  std::vector<const ClipMeasures *> measures;
+  for (const DatasetClip &clip : index_.clips)
+    if (clip.measures)
+      measures.push_back (&*clip.measures);
+  return daetalker::usual_look (measures);
+}
+
+// All clips, not only the new ones: thresholds and the usual look may have changed.
+void
+Preparation::judge_clips ()
+{
+  const std::vector<double> look = usual_look ();
+  for (DatasetClip &clip : index_.clips) {
+    if (!clip.measures)
+      continue;
+    const Verdict verdict = judge (*clip.measures, options_.thresholds, look);
+    clip.refused = verdict.refused;
+    clip.notes = verdict.notes;
   }
-  std::printf ("%s: %zu clips, %s of footage; %zu refused\n", options_.output.c_str (),
-               used, format_duration (double (frames) / dataset_fps).c_str (),
-               index_.clips.size () - used);
+  for (Job &job : jobs_)
+    job.clip = *index_.find_source (job.clip.source_sha256);
+  save_dataset_index (options_.output, index_);
+}
+
+void
+Preparation::report () const
+{
+  for (const DatasetClip &clip : index_.clips)
+    for (const std::string &reason : clip.refused)
+      std::printf ("refused %s: %s\n", clip.name.c_str (), reason.c_str ());
+  for (const std::string &line : describe (summarise (index_)))
+    std::printf ("%s\n", line.c_str ());
+  write_report (options_.output, index_);
+  std::printf ("The report with pictures: %s/report.html\n", options_.output.c_str ());
+  std::fflush (stdout);
 }
 
 void
@@ -254,12 +300,17 @@ Preparation::run ()
 {
   cv::setNumThreads (1); // the parallelism is over clips
   open_dataset ();
-  choose_names ();
+  choose_jobs ();
   run_parallel ("inspect", jobs_.size (), options_.jobs,
                 [this] (std::size_t i) { inspect (i); });
-  run_parallel ("prepare", jobs_.size (), options_.jobs,
-                [this] (std::size_t i) { write (i); });
-  summarise ();
+  judge_clips ();
+  report ();
+  if (summarise (index_).used == 0)
+    throw Error (ErrorCode::wrong_model, options_.output,
+                 "none of the footage can be used", "The report says why, clip by clip");
+  if (!options_.report_only)
+    run_parallel ("prepare", jobs_.size (), options_.jobs,
+                  [this] (std::size_t i) { write (i); });
 }
 
 } // namespace
