@@ -75,9 +75,6 @@ parse_wav2vec2 (const ConfigReader &config, const ConfigReader &preprocessor,
   c.conv_layer_norm = config.choice ("feat_extract_norm", 0, {"group", "layer"}) == 1;
   c.feat_proj_layer_norm =
       config.boolean ("feat_proj_layer_norm", c.feat_proj_layer_norm);
-  // As Hugging Face: the vector exists if training masked anything.
-  c.masked_spec_embed = config.real ("mask_time_prob", 0.05, 0, 1) > 0 ||
-                        config.real ("mask_feature_prob", 0, 0, 1) > 0;
   c.hidden_size = config.integer ("hidden_size", c.hidden_size, 1, 8192);
   c.num_hidden_layers = config.integer ("num_hidden_layers", c.num_hidden_layers, 1, 128);
   c.num_attention_heads =

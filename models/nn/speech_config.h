@@ -45,7 +45,6 @@ struct Wav2Vec2Config {
   bool conv_bias = false;
   bool conv_layer_norm = false;     // feat_extract_norm: "layer"; else "group"
   bool feat_proj_layer_norm = true; // HuBERT's switch
-  bool masked_spec_embed = true;    // the checkpoint holds this (unused) vector
   int hidden_size = 768;
   int num_hidden_layers = 12;
   int num_attention_heads = 12;

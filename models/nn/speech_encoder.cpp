@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/nn/speech_encoder.h"
+
+#include "models/io/json.h"
+#include "models/nn/logmel.h"
+#include "models/nn/wav2vec2.h"
+#include "models/nn/weights.h"
+
+#include <filesystem>
+#include <set>
+
+namespace daetalker {
+
+namespace fs = std::filesystem;
+
+int
+SpeechEncoderNet::resolve_layer (int layer) const
+{
+  if (layer == all_layers)
+    return layer;
+  const int index = layer < 0 ? hidden_states_ + layer : layer;
+  if (layer < -1 || index >= hidden_states_)
+    throw Error (ErrorCode::wrong_model, "speech encoder",
+                 "it has no hidden state " + std::to_string (layer),
+                 "Ask for 0 to " + std::to_string (hidden_states_ - 1) +
+                     ", -1 for the last, or " + std::to_string (all_layers) + " for all");
+  return index;
+}
+
+int
+SpeechEncoderNet::feature_size (int layer) const
+{
+  return resolve_layer (layer) == all_layers ? state_size_ * hidden_states_ : state_size_;
+}
+
+namespace {
+
+class LogMelEncoder : public SpeechEncoderNet {
+public:
+  explicit LogMelEncoder (const LogMelConfig &config) : net_ (config)
+  {
+    sampling_rate_ = config.sampling_rate;
+    hop_ = config.hop ();
+    state_size_ = config.feature_size ();
+  }
+
+  torch::Tensor forward (const torch::Tensor &wave, int layer) override
+  {
+    resolve_layer (layer);
+    return net_.forward (wave);
+  }
+
+  void to (torch::Device device, torch::ScalarType) override { net_.to (device); }
+
+private:
+  LogMel net_;
+};
+
+class Wav2Vec2Encoder : public SpeechEncoderNet {
+public:
+  Wav2Vec2Encoder (const Wav2Vec2Config &config, const TensorMap &checkpoint,
+                   const std::string &file)
+      : net_ (config)
+  {
+    sampling_rate_ = config.sampling_rate;
+    hop_ = config.hop ();
+    hidden_states_ = config.num_hidden_layers + 1;
+    state_size_ = config.hidden_size;
+    load_weights (*net_, import_wav2vec2 (checkpoint, file), file);
+    net_->eval ();
+  }
+
+  torch::Tensor forward (const torch::Tensor &wave, int layer) override
+  {
+    return net_->forward (wave, resolve_layer (layer)).to (torch::kFloat32);
+  }
+
+  void to (torch::Device device, torch::ScalarType type) override
+  {
+    net_->to (device, type);
+  }
+
+private:
+  Wav2Vec2 net_;
+};
+
+// Not a path to elsewhere.
+bool
+is_file_name (const std::string &text)
+{
+  return !text.empty () && text != "." && text != ".." &&
+         fs::path (text).filename () == fs::path (text);
+}
+
+// The files of a sharded checkpoint, by the index that lists them.
+TensorMap
+load_shards (const fs::path &folder, const std::string &index)
+{
+  const nlohmann::json json = read_json (index);
+  const auto refuse = [&] (const std::string &reason) {
+    throw Error (ErrorCode::corrupt, index, reason,
+                 "Take the file again from where the model came from");
+  };
+  const auto map = json.is_object () ? json.find ("weight_map") : json.end ();
+  if (map == json.end () || !map->is_object () || map->empty ())
+    refuse ("it has no \"weight_map\"");
+  std::set<std::string> files;
+  for (const auto &file : *map) {
+    if (!file.is_string () || !is_file_name (file.get<std::string> ()))
+      refuse ("\"weight_map\" must name files of the same folder");
+    files.insert (file.get<std::string> ());
+  }
+  TensorMap tensors;
+  for (const auto &file : files)
+    tensors.merge (load_tensors ((folder / file).string ()));
+  return tensors;
+}
+
+TensorMap
+load_checkpoint (const fs::path &folder, std::string &file)
+{
+  std::error_code error;
+  file = (folder / "model.safetensors").string ();
+  const std::string index = file + ".index.json";
+  if (fs::exists (file, error))
+    return load_tensors (file);
+  if (fs::exists (index, error)) {
+    file = index;
+    return load_shards (folder, index);
+  }
+  throw Error (
+      ErrorCode::not_found, file, "there is no such file",
+      fs::exists (folder / "pytorch_model.bin", error)
+          ? "Convert pytorch_model.bin to safetensors first; pickles are not read"
+          : "Download it from where config.json came from");
+}
+
+} // namespace
+
+std::unique_ptr<SpeechEncoderNet>
+make_speech_encoder (const std::string &folder)
+{
+  const SpeechEncoderConfig config = read_speech_config (folder);
+  std::unique_ptr<SpeechEncoderNet> net;
+  if (const auto *log_mel = std::get_if<LogMelConfig> (&config.model)) {
+    net = std::make_unique<LogMelEncoder> (*log_mel);
+  } else {
+    std::string file;
+    const TensorMap checkpoint = load_checkpoint (folder, file);
+    net = std::make_unique<Wav2Vec2Encoder> (std::get<Wav2Vec2Config> (config.model),
+                                             checkpoint, file);
+  }
+  net->window_ = config.window;
+  return net;
+}
+
+} // namespace daetalker
