@@ -69,28 +69,27 @@ daetalker_forward_properties (GObjectClass *klass, guint first,
 }
 
 static bool
-has_property (GstElement *child, const GParamSpec *pspec)
+has_property (GstElement *child, const gchar *name)
 {
-  return g_object_class_find_property (G_OBJECT_GET_CLASS (child), pspec->name) !=
-         nullptr;
+  return g_object_class_find_property (G_OBJECT_GET_CLASS (child), name) != nullptr;
 }
 
 void
-daetalker_set_forwarded (const std::vector<GstElement *> &children,
-                         const GParamSpec *pspec, const GValue *value)
+daetalker_set_forwarded (const std::vector<GstElement *> &children, const gchar *name,
+                         const GValue *value)
 {
   for (GstElement *child : children)
-    if (has_property (child, pspec))
-      g_object_set_property (G_OBJECT (child), pspec->name, value);
+    if (has_property (child, name))
+      g_object_set_property (G_OBJECT (child), name, value);
 }
 
 void
-daetalker_get_forwarded (const std::vector<GstElement *> &children,
-                         const GParamSpec *pspec, GValue *value)
+daetalker_get_forwarded (const std::vector<GstElement *> &children, const gchar *name,
+                         GValue *value)
 {
   for (GstElement *child : children) {
-    if (has_property (child, pspec)) {
-      g_object_get_property (G_OBJECT (child), pspec->name, value);
+    if (has_property (child, name)) {
+      g_object_get_property (G_OBJECT (child), name, value);
       return;
     }
   }

@@ -18,11 +18,11 @@ void daetalker_forward_properties (GObjectClass *klass, guint first,
 
 // Sets the property on every child that has it.
 void daetalker_set_forwarded (const std::vector<GstElement *> &children,
-                              const GParamSpec *pspec, const GValue *value);
+                              const gchar *name, const GValue *value);
 
 // Gets the property from the first child that has it.
 void daetalker_get_forwarded (const std::vector<GstElement *> &children,
-                              const GParamSpec *pspec, GValue *value);
+                              const gchar *name, GValue *value);
 
 // A control source that is attached to a controllable property of `bin` moves the
 // child's property: whenever the child synchronises its values, it asks the bin's.

@@ -80,7 +80,9 @@ struct Private {
   GstVideoInfo info{};
   std::vector<float> latent;
   gsize buffer_size = 0;
-  int steps = default_steps; // that the times in `stats` are of
+  // What the times in `stats` are of.
+  const daetalker::Avatar *timed_avatar = nullptr;
+  int timed_steps = 0;
   guint64 broken_promises = 0;
   GstTagList *upstream_tags = nullptr;
   bool tagged = false;
@@ -265,7 +267,6 @@ gst_dae_render_start (GstBaseTransform *trans)
   return daetalker_guard (GST_ELEMENT (self), FALSE, [&] () -> gboolean {
     priv->model.start (settings.steps);
     priv->measured = priv->model.current ().measured;
-    priv->steps = settings.steps;
     priv->stats.clear ();
     priv->broken_promises = 0;
     priv->tagged = false;
@@ -547,12 +548,12 @@ gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *
   Private *priv = self->priv;
   const Settings settings = get_settings (self);
   return daetalker_guard (GST_ELEMENT (self), GST_FLOW_ERROR, [&] {
-    const bool swapped = priv->model.take_next ();
-    if (swapped || settings.steps != priv->steps)
-      priv->stats.restart_times ();
-    priv->steps = settings.steps;
-
+    priv->model.take_next ();
     RenderModel &model = priv->model.current ();
+    if (model.avatar.get () != priv->timed_avatar || settings.steps != priv->timed_steps)
+      priv->stats.restart_times ();
+    priv->timed_avatar = model.avatar.get ();
+    priv->timed_steps = settings.steps;
     read_latent (priv, input);
     const gint64 begin = g_get_monotonic_time ();
     {

@@ -31,6 +31,7 @@
  */
 #include "gstdaetalkerbin.h"
 
+#include <mutex>
 #include <string>
 
 #include "avatarsettings.h"
@@ -80,6 +81,9 @@ struct Private {
   // While the pad audio_src exists, under the object lock.
   GstElement *audio_queue = nullptr;
   GstPad *tee_pad = nullptr;
+
+  std::mutex change_mutex;
+  guint64 changes = 0; // of the avatar in a running stream
 
   // The last one first: it must know a new avatar before its latents come.
   std::vector<GstElement *> parts () const { return {render, latents, features}; }
@@ -252,31 +256,48 @@ new_stats (Private *priv)
   return stats;
 }
 
-// Loads the avatar once, and gives it to the parts if all of them can go on with
-// it: half a change would end the stream.  The weights are shared, so the parts do
-// not load them again.
+// A new avatar for a running stream.
+struct AvatarChange {
+  GValue avatar = G_VALUE_INIT;
+  guint64 number; // of the change
+};
+
+static void
+free_avatar_change (gpointer data)
+{
+  auto *change = (AvatarChange *)data;
+  g_value_unset (&change->avatar);
+  delete change;
+}
+
+// What daerender would open.
+static AvatarSettings
+read_avatar_settings (GstElement *render)
+{
+  g_autofree gchar *avatar = nullptr, *device = nullptr, *precision = nullptr;
+  gint threads = 0;
+  gboolean allow = FALSE;
+  g_object_get (render, "avatar", &avatar, "device", &device, "precision", &precision,
+                "threads", &threads, "allow-unconsented", &allow, nullptr);
+  AvatarSettings settings;
+  settings.avatar = avatar != nullptr ? avatar : "";
+  settings.options = {device, precision, threads};
+  settings.allow_unconsented = allow;
+  return settings;
+}
+
+// Loads the avatar, and gives it to the parts if all of them can go on with it:
+// half a change would end the stream.  The weights are shared, so the parts do not
+// load them again.
 static void
 change_avatar (GstElement *element, gpointer data)
 {
-  GstDaeTalkerBin *self = GST_DAE_TALKER_BIN (element);
-  Private *priv = self->priv;
-  const auto *name = (const gchar *)data;
-  auto read = [] (GstElement *part) {
-    g_autofree gchar *avatar = nullptr, *device = nullptr, *precision = nullptr;
-    AvatarSettings settings;
-    gboolean allow = FALSE;
-    g_object_get (part, "avatar", &avatar, "device", &device, "precision", &precision,
-                  "threads", &settings.options.threads, "allow-unconsented", &allow,
-                  nullptr);
-    settings.avatar = avatar != nullptr ? avatar : "";
-    settings.options.device = device;
-    settings.options.precision = precision;
-    settings.allow_unconsented = allow;
-    return settings;
-  };
+  Private *priv = GST_DAE_TALKER_BIN (element)->priv;
+  const auto *change = (const AvatarChange *)data;
   try {
-    AvatarSettings settings = read (priv->render);
+    AvatarSettings settings = read_avatar_settings (priv->render);
     const auto now = settings.open (element);
+    const gchar *name = g_value_get_string (&change->avatar);
     settings.avatar = name != nullptr ? name : "";
     const auto next = settings.open (element);
     gint steps = 0;
@@ -284,12 +305,27 @@ change_avatar (GstElement *element, gpointer data)
     daetalker_check_steps (next->info (), steps);
     daetalker_check_render_fit (now->info (), next->info ());
     daetalker_check_latent_fit (now->info (), next->info ());
-    for (GstElement *part : priv->parts ())
-      g_object_set (part, "avatar", name, nullptr);
+    std::lock_guard<std::mutex> lock (priv->change_mutex);
+    if (change->number == priv->changes) // not overtaken
+      daetalker_set_forwarded (priv->parts (), "avatar", &change->avatar);
   } catch (const std::exception &error) {
-    GST_ELEMENT_WARNING (self, LIBRARY, SETTINGS,
+    GST_ELEMENT_WARNING (element, LIBRARY, SETTINGS,
                          ("%s. The avatar stays.", error.what ()), (nullptr));
   }
+}
+
+static void
+begin_avatar_change (GstDaeTalkerBin *self, const GValue *avatar)
+{
+  Private *priv = self->priv;
+  auto *change = new AvatarChange;
+  g_value_init (&change->avatar, G_TYPE_STRING);
+  g_value_copy (avatar, &change->avatar);
+  {
+    std::lock_guard<std::mutex> lock (priv->change_mutex);
+    change->number = ++priv->changes;
+  }
+  gst_element_call_async (GST_ELEMENT (self), change_avatar, change, free_avatar_change);
 }
 
 static void
@@ -297,12 +333,11 @@ gst_dae_talker_bin_set_property (GObject *object, guint id, const GValue *value,
                                  GParamSpec *pspec)
 {
   (void)id;
-  Private *priv = GST_DAE_TALKER_BIN (object)->priv;
-  if (g_str_equal (pspec->name, "avatar") && GST_STATE (object) > GST_STATE_READY)
-    gst_element_call_async (GST_ELEMENT (object), change_avatar,
-                            g_value_dup_string (value), g_free);
+  GstDaeTalkerBin *self = GST_DAE_TALKER_BIN (object);
+  if (g_str_equal (pspec->name, "avatar") && GST_STATE (self) > GST_STATE_READY)
+    begin_avatar_change (self, value);
   else
-    daetalker_set_forwarded (priv->parts (), pspec, value);
+    daetalker_set_forwarded (self->priv->parts (), pspec->name, value);
 }
 
 static void
@@ -318,7 +353,7 @@ gst_dae_talker_bin_get_property (GObject *object, guint id, GValue *value,
     g_value_take_boxed (value, new_stats (priv));
     break;
   default:
-    daetalker_get_forwarded (priv->parts (), pspec, value);
+    daetalker_get_forwarded (priv->parts (), pspec->name, value);
   }
 }
 
@@ -343,6 +378,19 @@ gst_dae_talker_bin_change_state (GstElement *element, GstStateChange transition)
        transition == GST_STATE_CHANGE_READY_TO_PAUSED))
     size_queues (self);
   return result;
+}
+
+// Before the parts vanish, which the base class would do first.
+static void
+gst_dae_talker_bin_dispose (GObject *object)
+{
+  GstElement *element = GST_ELEMENT (object);
+  for (const gchar *name : {"audio_src", "pose"}) {
+    g_autoptr (GstPad) pad = gst_element_get_static_pad (element, name);
+    if (pad != nullptr)
+      gst_element_release_request_pad (element, pad);
+  }
+  G_OBJECT_CLASS (parent_class)->dispose (object);
 }
 
 static void
@@ -409,6 +457,7 @@ gst_dae_talker_bin_class_init (GstDaeTalkerBinClass *klass)
 
   object_class->set_property = gst_dae_talker_bin_set_property;
   object_class->get_property = gst_dae_talker_bin_get_property;
+  object_class->dispose = gst_dae_talker_bin_dispose;
   object_class->finalize = gst_dae_talker_bin_finalize;
   const auto readable = GParamFlags (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_property (

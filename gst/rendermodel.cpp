@@ -2,6 +2,7 @@
 #include "rendermodel.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -74,9 +75,9 @@ void
 RenderModelSlot::close ()
 {
   Lock lock (mutex_);
-  generation_++;
+  dropped_ = number_;
   current_ = {};
-  next_.reset ();
+  waiting_.clear ();
 }
 
 void
@@ -95,9 +96,10 @@ RenderModelSlot::stop ()
   Lock lock (mutex_);
   started_ = false;
   stream_hash_.clear ();
-  if (next_ != nullptr)
-    current_ = std::move (*next_);
-  next_.reset ();
+  keep_newest ();
+  if (!waiting_.empty ())
+    current_ = std::move (waiting_.back ());
+  waiting_.clear ();
   current_.renderer.reset ();
 }
 
@@ -107,7 +109,7 @@ struct RenderModelSlot::Load {
   RenderModelSlot *slot; // lives as long as the element, which the call holds
   AvatarSettings settings;
   int steps;
-  guint64 generation;
+  guint64 number;
   void (*refused) (GstElement *, const std::string &, const std::string &);
 };
 
@@ -120,9 +122,9 @@ RenderModelSlot::load (const AvatarSettings &settings, int steps,
   if (current_.avatar == nullptr)
     return;
   loads_++;
-  generation_++;
+  number_++;
   gst_element_call_async (element_, run_load,
-                          new Load{this, settings, steps, generation_, refused},
+                          new Load{this, settings, steps, number_, refused},
                           [] (gpointer data) { delete (Load *)data; });
 }
 
@@ -131,19 +133,18 @@ RenderModelSlot::run_load (GstElement *element, gpointer data)
 {
   Load &load = *(Load *)data;
   RenderModelSlot &slot = *load.slot;
-  std::unique_ptr<RenderModel> loaded;
+  RenderModel loaded;
   std::string reason;
   try {
-    auto model = std::make_unique<RenderModel> ();
-    model->avatar = load.settings.open (element);
-    slot.check_fit (model->info ());
-    model->start (load.steps);
-    loaded = std::move (model);
+    loaded.avatar = load.settings.open (element);
+    slot.check_fit (loaded.info ());
+    loaded.start (load.steps);
   } catch (const std::exception &error) {
+    loaded = {};
     reason = error.what ();
   }
   // Messages first: whoever waits for the load sees them in order.
-  if (loaded == nullptr) {
+  if (loaded.avatar == nullptr) {
     const auto kept = slot.avatar ();
     const std::string path = kept != nullptr ? kept->info ().path : "";
     load.refused (element, load.settings.avatar, path);
@@ -155,20 +156,22 @@ RenderModelSlot::run_load (GstElement *element, gpointer data)
 }
 
 void
-RenderModelSlot::finish_load (Load &load, std::unique_ptr<RenderModel> loaded)
+RenderModelSlot::finish_load (const Load &load, RenderModel loaded)
 {
   bool waits = false;
   std::string path;
   {
     Lock lock (mutex_);
     loads_--;
-    if (loaded != nullptr && load.generation == generation_) {
-      path = loaded->info ().path;
-      waits = started_ && !fits_stream (*loaded);
+    if (loaded.avatar != nullptr && load.number > dropped_) {
+      path = loaded.info ().path;
+      waits = started_ && !fits_stream (loaded);
+      quiet_ = 0;
+      loaded.number = load.number;
       if (started_)
-        next_ = std::move (loaded);
+        add_waiting (std::move (loaded));
       else
-        current_ = std::move (*loaded);
+        current_ = std::move (loaded);
     }
     loaded_.notify_all ();
   }
@@ -193,26 +196,67 @@ RenderModelSlot::fits_stream (const RenderModel &model) const
   return stream_hash_.empty () || model.info ().hash == stream_hash_;
 }
 
+// These three with the lock held.
+
+void
+RenderModelSlot::add_waiting (RenderModel model)
+{
+  const auto same =
+      std::find_if (waiting_.begin (), waiting_.end (), [&] (const RenderModel &other) {
+        return other.info ().hash == model.info ().hash;
+      });
+  if (same != waiting_.end ())
+    waiting_.erase (same);
+  waiting_.push_back (std::move (model));
+  if (waiting_.size () > max_waiting)
+    waiting_.erase (waiting_.begin ());
+}
+
+// The newest model that fits the stream changes places with the one in use.
+bool
+RenderModelSlot::take_waiting ()
+{
+  const auto next =
+      std::find_if (waiting_.rbegin (), waiting_.rend (),
+                    [this] (const RenderModel &model) { return fits_stream (model); });
+  if (next == waiting_.rend ())
+    return false;
+  std::swap (current_, *next);
+  if (fits_stream (*next)) // never to be asked for again
+    waiting_.erase (std::prev (next.base ()));
+  return true;
+}
+
+void
+RenderModelSlot::keep_newest ()
+{
+  const auto old = std::remove_if (
+      waiting_.begin (), waiting_.end (),
+      [this] (const RenderModel &model) { return model.number != number_; });
+  waiting_.erase (old, waiting_.end ());
+}
+
 bool
 RenderModelSlot::negotiate (const std::string &model_hash)
 {
   Lock lock (mutex_);
   stream_hash_ = model_hash;
-  if (!fits_stream (current_))
+  if (!fits_stream (current_) && !take_waiting ()) {
     loaded_.wait (lock, [this] { return loads_ == 0; });
-  if (next_ != nullptr && fits_stream (*next_))
-    current_ = std::move (*std::exchange (next_, {}));
+    take_waiting ();
+  }
   return fits_stream (current_);
 }
 
-bool
+void
 RenderModelSlot::take_next ()
 {
   Lock lock (mutex_);
-  if (next_ == nullptr || !fits_stream (*next_))
-    return false;
-  current_ = std::move (*std::exchange (next_, {}));
-  return true;
+  if (waiting_.empty ())
+    return;
+  if (loads_ == 0 && ++quiet_ > patience)
+    keep_newest ();
+  take_waiting ();
 }
 
 std::shared_ptr<daetalker::Avatar>

@@ -18,6 +18,7 @@ struct RenderModel {
   std::shared_ptr<daetalker::Avatar> avatar;
   std::unique_ptr<daetalker::Renderer> renderer; // nullptr until start()
   GstClockTime measured = 0;                     // time of one warm frame
+  guint64 number = 0;                            // of the load, see RenderModelSlot
 
   const daetalker::AvatarInfo &info () const { return avatar->info (); }
 
@@ -36,8 +37,10 @@ void daetalker_check_render_fit (const daetalker::AvatarInfo &now,
 
 // Holds the model in use.  Another avatar is loaded on a thread and takes its
 // place between two frames.  Latents mean something only to the autoencoder that
-// they were made for: where the stream names its model-hash, the next model waits
-// for the stream that fits.
+// they were made for: where the stream names its model-hash, a loaded model waits
+// for the stream that fits.  Where the avatar changes faster than the latents that
+// are on their way, the stream may come back to a model that was replaced; so those
+// are kept for a while.
 class RenderModelSlot {
 public:
   explicit RenderModelSlot (GstElement *element) : element_ (element) {}
@@ -57,12 +60,12 @@ public:
              void (*refused) (GstElement *element, const std::string &avatar,
                               const std::string &kept));
 
-  // Whose stream comes from now on ("" = unknown): takes the next model if it is
-  // that one, after waiting for loads in progress.  FALSE if no model fits.
+  // Whose stream comes from now on ("" = unknown): takes the model that fits, if
+  // need be after waiting for loads in progress.  FALSE if there is none.
   bool negotiate (const std::string &model_hash);
 
-  // Streaming thread, between two frames: TRUE if another model took over.
-  bool take_next ();
+  // Streaming thread, between two frames: another model may take over.
+  void take_next ();
 
   // Streaming thread, after start().
   RenderModel &current () { return current_; }
@@ -73,17 +76,25 @@ public:
 private:
   struct Load;
   static void run_load (GstElement *element, gpointer data);
-  void finish_load (Load &load, std::unique_ptr<RenderModel> loaded);
+  void finish_load (const Load &load, RenderModel loaded);
   void check_fit (const daetalker::AvatarInfo &info) const;
   bool fits_stream (const RenderModel &model) const;
+  void add_waiting (RenderModel model);
+  bool take_waiting ();
+  void keep_newest ();
+
+  static constexpr gsize max_waiting = 4;
+  static constexpr int patience = 500; // frames that replaced models are kept
 
   GstElement *const element_;
   mutable std::mutex mutex_;
   std::condition_variable loaded_;
   RenderModel current_;
-  std::unique_ptr<RenderModel> next_;
+  std::vector<RenderModel> waiting_; // of different hashes, the newest last
   std::string stream_hash_;
-  int loads_ = 0;
-  guint64 generation_ = 0; // of the last load asked for, or of the last close
+  int loads_ = 0;       // in progress
+  int quiet_ = 0;       // frames since the last load
+  guint64 number_ = 0;  // of the last load asked for
+  guint64 dropped_ = 0; // loads up to this number are of a closed avatar
   bool started_ = false;
 };
