@@ -4,6 +4,7 @@
 #include "models/engine/errors.h"
 #include "models/engine/face_decoder.h"
 #include "models/engine/latent_stream.h"
+#include "models/engine/network_configs.h"
 #include "models/engine/pixels.h"
 #include "models/nn/semantic_encoder.h"
 #include "models/nn/weights.h"
@@ -83,34 +84,6 @@ private:
   const int width_, height_;
 };
 
-// What avatar.json says twice must agree.
-void
-check_consistency (const Bundle &bundle, const AutoencoderConfig &autoencoder,
-                   const Speech2LatentConfig &speech2latent)
-{
-  const AvatarInfo &info = bundle.info;
-  const auto require = [&] (bool holds, const char *what) {
-    if (!holds)
-      throw Error (ErrorCode::corrupt, info.path + "/avatar.json", what,
-                   "Export the avatar again");
-  };
-  require (autoencoder.unet.image_size == info.width &&
-               autoencoder.unet.image_size == info.height,
-           "image_size is not the picture's width and height");
-  require (autoencoder.unet.style_channels == info.latent_size,
-           "style_channels is not latent_size");
-  require (speech2latent.latent_size == info.latent_size,
-           "speech2latent has another latent_size");
-  require (speech2latent.feature_size == info.feature_size,
-           "speech2latent has another feature_size");
-  require (std::int64_t (info.fps.num) * info.feature_rate.den *
-                   speech2latent.rate_ratio ==
-               std::int64_t (info.feature_rate.num) * info.fps.den,
-           "feature_rate is not rate_ratio times fps");
-  for (const int steps : info.steps)
-    require (steps == 1 || is_ddim_count (steps), "steps lists an impossible number");
-}
-
 class TorchAvatar : public Avatar {
 public:
   TorchAvatar (const Bundle &bundle, const Placement &placement, OpenEncoder open_encoder)
@@ -121,13 +94,13 @@ public:
     info_.precision = placement.precision_name ();
 
     const torch::NoGradGuard no_grad;
-    const AutoencoderConfig autoencoder = read_autoencoder_config ();
-    const Speech2LatentConfig speech2latent = parse_speech2latent_config (
-        ConfigReader (bundle.speech2latent, info_.path + "/avatar.json"));
-    check_consistency (bundle, autoencoder, speech2latent);
+    const NetworkConfigs configs = read_network_configs (bundle);
+    for (const int steps : info_.steps)
+      if (steps != 1)
+        ddim_timesteps (steps); // throws if there is no such spacing
     verify_files (bundle);
-    load_autoencoder (autoencoder);
-    speech2latent_ = Speech2Latent (speech2latent);
+    load_autoencoder (configs.autoencoder);
+    speech2latent_ = Speech2Latent (configs.speech2latent);
     const std::string file = file_path (bundle, bundle_file::speech2latent);
     load_weights (*speech2latent_, load_tensors (file), file);
     speech2latent_->to (placement.device);
@@ -166,19 +139,6 @@ public:
   }
 
 private:
-  AutoencoderConfig read_autoencoder_config () const
-  {
-    try {
-      auto config = bundle_.autoencoder.get<AutoencoderConfig> ();
-      validate (config);
-      return config;
-    } catch (const nlohmann::json::exception &) {
-      throw Error (ErrorCode::corrupt, info_.path + "/avatar.json",
-                   "\"autoencoder\" holds a value of the wrong type",
-                   "Export the avatar again");
-    }
-  }
-
   void load_autoencoder (const AutoencoderConfig &config)
   {
     const std::string file = file_path (bundle_, bundle_file::autoencoder);

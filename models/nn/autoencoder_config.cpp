@@ -1,73 +1,72 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/nn/autoencoder_config.h"
 
-#include "models/engine.h"
+#include "models/nn/config.h"
 
 namespace daetalker {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT (UNetConfig, image_size, patch,
-                                                 model_channels, channel_mult,
-                                                 num_res_blocks, attention_resolutions,
-                                                 middle_attention, embed_channels,
-                                                 style_channels, dropout)
-
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT (SemanticEncoderConfig, image_size, patch,
-                                                 model_channels, channel_mult,
-                                                 num_res_blocks, attention_resolutions,
-                                                 middle_attention, style_channels)
-
-NLOHMANN_JSON_SERIALIZE_ENUM (Prediction,
-                              {{Prediction::eps, "eps"}, {Prediction::x0, "x0"}})
-
-void
-to_json (nlohmann::json &json, const AutoencoderConfig &config)
-{
-  json = {{"unet", config.unet},
-          {"encoder", config.encoder},
-          {"prediction", config.prediction}};
-}
-
-void
-from_json (const nlohmann::json &json, AutoencoderConfig &config)
-{
-  config.unet = json.value ("unet", UNetConfig ());
-  config.encoder = json.value ("encoder", SemanticEncoderConfig ());
-  config.prediction = json.value ("prediction", Prediction::eps);
-}
-
 namespace {
+
+constexpr int max_width = 65536;
+const std::vector<std::string> predictions = {"eps", "x0"}; // as in the enum
+
+// UNet and encoder are the same pyramid.
+template <typename Config>
+void
+read_pyramid (const nlohmann::json &json, const ConfigReader &reader, Config &config)
+{
+  config.image_size = reader.integer ("image_size", config.image_size, 8, 4096);
+  config.patch = reader.integer ("patch", config.patch, 1, 256);
+  config.model_channels =
+      reader.integer ("model_channels", config.model_channels, 1, 4096);
+  config.channel_mult = reader.integers ("channel_mult", config.channel_mult, 1, 64, 12);
+  config.num_res_blocks = reader.integer ("num_res_blocks", config.num_res_blocks, 1, 16);
+  const char *attention = "attention_resolutions"; // may be empty
+  if (json.contains (attention) && json[attention] == nlohmann::json::array ())
+    config.attention_resolutions.clear ();
+  else
+    config.attention_resolutions =
+        reader.integers (attention, config.attention_resolutions, 1, 4096, 12);
+  config.middle_attention = reader.boolean ("middle_attention", config.middle_attention);
+  config.style_channels =
+      reader.integer ("style_channels", config.style_channels, 1, max_width);
+}
+
+template <typename Config>
+nlohmann::json
+pyramid_json (const Config &config)
+{
+  return {{"image_size", config.image_size},
+          {"patch", config.patch},
+          {"model_channels", config.model_channels},
+          {"channel_mult", config.channel_mult},
+          {"num_res_blocks", config.num_res_blocks},
+          {"attention_resolutions", config.attention_resolutions},
+          {"middle_attention", config.middle_attention},
+          {"style_channels", config.style_channels}};
+}
 
 void
 require (bool holds, const char *what)
 {
   if (!holds)
     throw Error (ErrorCode::corrupt, "autoencoder configuration", what,
-                 "Correct the networks section of avatar.json");
+                 "Correct the \"autoencoder\" section of avatar.json");
 }
 
-// UNet and encoder are the same pyramid.
+// What no range of one number says.
 template <typename Config>
 void
 validate_pyramid (const Config &config)
 {
-  require (config.image_size >= 8 && config.image_size <= 4096,
-           "image_size lies outside 8..4096");
   require (config.patch >= 1 && config.image_size % config.patch == 0,
            "patch does not divide image_size");
-  require (config.model_channels >= 1 && config.model_channels <= 4096,
-           "model_channels lies outside 1..4096");
-  require (config.num_res_blocks >= 1 && config.num_res_blocks <= 16,
-           "num_res_blocks lies outside 1..16");
-  require (config.style_channels >= 1 && config.style_channels <= 65536,
-           "style_channels lies outside 1..65536");
-  require (!config.channel_mult.empty () && config.channel_mult.size () <= 12,
-           "channel_mult needs 1 to 12 levels");
-  int side = config.image_size / config.patch;
-  require (side % (1 << (config.channel_mult.size () - 1)) == 0,
+  const int side = config.image_size / config.patch;
+  require (!config.channel_mult.empty () &&
+               side % (1 << (config.channel_mult.size () - 1)) == 0,
            "the levels of channel_mult do not divide the picture's side");
-  for (int mult : config.channel_mult) {
-    require (mult >= 1 && mult <= 64, "a channel_mult lies outside 1..64");
-    int channels = mult * config.model_channels;
+  for (const int mult : config.channel_mult) {
+    const int channels = mult * config.model_channels;
     require (channels <= 32 || channels % 32 == 0,
              "a level's channels are no multiple of the 32 groups of GroupNorm");
   }
@@ -76,14 +75,38 @@ validate_pyramid (const Config &config)
 } // namespace
 
 void
+to_json (nlohmann::json &json, const AutoencoderConfig &config)
+{
+  json = {{"unet", pyramid_json (config.unet)},
+          {"encoder", pyramid_json (config.encoder)},
+          {"prediction", predictions[std::size_t (config.prediction)]}};
+  json["unet"]["embed_channels"] = config.unet.embed_channels;
+  json["unet"]["dropout"] = config.unet.dropout;
+}
+
+void
+from_json (const nlohmann::json &json, AutoencoderConfig &config)
+{
+  const ConfigReader reader (json, "autoencoder configuration");
+  const auto part = [&] (const char *key) {
+    return json.contains (key) ? json[key] : nlohmann::json::object ();
+  };
+  config = AutoencoderConfig ();
+  const ConfigReader unet = reader.object ("unet");
+  read_pyramid (part ("unet"), unet, config.unet);
+  config.unet.embed_channels =
+      unet.integer ("embed_channels", config.unet.embed_channels, 1, max_width);
+  config.unet.dropout = unet.real ("dropout", config.unet.dropout, 0, 0.99);
+  read_pyramid (part ("encoder"), reader.object ("encoder"), config.encoder);
+  config.prediction = static_cast<Prediction> (
+      reader.choice ("prediction", static_cast<int> (config.prediction), predictions));
+}
+
+void
 validate (const AutoencoderConfig &config)
 {
   validate_pyramid (config.unet);
   validate_pyramid (config.encoder);
-  require (config.unet.embed_channels >= 1 && config.unet.embed_channels <= 65536,
-           "embed_channels lies outside 1..65536");
-  require (config.unet.dropout >= 0 && config.unet.dropout < 1,
-           "dropout lies outside [0, 1)");
   require (config.unet.style_channels == config.encoder.style_channels,
            "style_channels of UNet and encoder differ");
   require (config.unet.image_size == config.encoder.image_size,

@@ -44,11 +44,12 @@ struct AutoencoderConfig {
   Prediction prediction = Prediction::eps;
 };
 
-// Throw daetalker::Error (corrupt) on shapes that no network can have: sides that
-// the levels do not divide, sizes < 1 or absurdly large, empty lists.
+// Throws daetalker::Error (corrupt) on shapes that no network can have, though each
+// number is in range: sides that the levels do not divide, parts that differ.
 void validate (const AutoencoderConfig &config);
 
-// JSON keys are the field names; absent keys keep the defaults above.
+// JSON keys are the field names; absent keys keep the defaults above.  from_json
+// throws daetalker::Error (corrupt) for wrong types and numbers out of range.
 void to_json (nlohmann::json &json, const AutoencoderConfig &config);
 void from_json (const nlohmann::json &json, AutoencoderConfig &config);
 

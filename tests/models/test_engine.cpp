@@ -460,7 +460,15 @@ TEST (EngineErrors, FactsThatContradict)
 
   avatar = tiny_avatar ();
   avatar.bundle.info.steps = {1, 37};
-  expect_refused (avatar, ErrorCode::corrupt, "steps");
+  expect_refused (avatar, ErrorCode::wrong_model, "steps=37");
+
+  avatar = tiny_avatar ();
+  avatar.autoencoder.unet.channel_mult = {1, 2, 2, 2, 2, 2};
+  expect_refused (avatar, ErrorCode::corrupt, "channel_mult");
+
+  avatar = tiny_avatar ();
+  avatar.autoencoder.unet.patch = 0;
+  expect_refused (avatar, ErrorCode::corrupt, "patch");
 
   avatar = tiny_avatar ();
   avatar.autoencoder.unet.style_channels = avatar.autoencoder.encoder.style_channels = 8;
