@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/nn/conformer.h"
 
+#include "models/nn/exact_norm.h"
+
 #include <cmath>
 #include <limits>
 
@@ -129,10 +131,10 @@ ConvolutionImpl::forward (const torch::Tensor &x)
   if (!batch_norm_.is_empty ())
     h = batch_norm_ (h);
   else if (!group_norm_.is_empty ())
-    h = group_norm_ (h);
+    h = exact_norm (group_norm_, h);
   h = h.transpose (1, 2);
   if (!layer_norm_.is_empty ())
-    h = layer_norm_ (h);
+    h = exact_norm (layer_norm_, h);
   return outer_ (torch::silu (h));
 }
 
@@ -161,12 +163,12 @@ ConformerBlockImpl::ConformerBlockImpl (const ConformerConfig &config)
 
 template <typename Part>
 torch::Tensor
-ConformerBlockImpl::residual (const torch::Tensor &x, nn::LayerNorm &norm, double scale,
-                              const Part &part)
+ConformerBlockImpl::residual (const torch::Tensor &x, const nn::LayerNorm &norm,
+                              double scale, const Part &part)
 {
-  const auto h = dropout_ (part (config_.pre_norm ? norm (x) : x));
+  const auto h = dropout_ (part (config_.pre_norm ? exact_norm (norm, x) : x));
   const auto sum = torch::add (x, h, scale);
-  return config_.pre_norm ? sum : norm (sum);
+  return config_.pre_norm ? sum : exact_norm (norm, sum);
 }
 
 torch::Tensor
@@ -188,7 +190,7 @@ ConformerBlockImpl::forward (torch::Tensor x, const torch::Tensor &positions,
   if (!config_.convolution_first)
     convolve ();
   x = residual (x, norm_ffn2_, step, [&] (const torch::Tensor &h) { return ffn2_ (h); });
-  return norm_final_ (x);
+  return exact_norm (norm_final_, x);
 }
 
 // ---- stack ----------------------------------------------------------------------

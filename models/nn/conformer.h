@@ -92,7 +92,7 @@ public:
 
 private:
   template <typename Part>
-  torch::Tensor residual (const torch::Tensor &x, torch::nn::LayerNorm &norm,
+  torch::Tensor residual (const torch::Tensor &x, const torch::nn::LayerNorm &norm,
                           double scale, const Part &part);
 
   ConformerConfig config_;

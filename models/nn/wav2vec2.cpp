@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/nn/wav2vec2.h"
 
+#include "models/nn/exact_norm.h"
+
 #include <cmath>
 
 namespace daetalker {
@@ -65,11 +67,11 @@ torch::Tensor
 TransformerLayerImpl::forward (torch::Tensor x)
 {
   if (pre_norm_) {
-    x = x + attend (layer_norm_ (x));
-    return x + feed_forward (final_layer_norm_ (x));
+    x = x + attend (exact_norm (layer_norm_, x));
+    return x + feed_forward (exact_norm (final_layer_norm_, x));
   }
-  x = layer_norm_ (x + attend (x));
-  return final_layer_norm_ (x + feed_forward (x));
+  x = exact_norm (layer_norm_, x + attend (x));
+  return exact_norm (final_layer_norm_, x + feed_forward (x));
 }
 
 // ---- network ------------------------------------------------------------------
@@ -137,9 +139,9 @@ Wav2Vec2Impl::extract (torch::Tensor x)
   for (auto &layer : conv_layers_) {
     x = layer.conv (x);
     if (!layer.group_norm.is_empty ())
-      x = layer.group_norm (x);
+      x = exact_norm (layer.group_norm, x);
     else if (!layer.layer_norm.is_empty ())
-      x = layer.layer_norm (x.transpose (1, 2)).transpose (1, 2);
+      x = exact_norm (layer.layer_norm, x.transpose (1, 2)).transpose (1, 2);
     x = torch::gelu (x);
   }
   return x.transpose (1, 2);
@@ -165,16 +167,16 @@ Wav2Vec2Impl::forward (const torch::Tensor &wave, int layer)
 
   auto x = extract (prepare (wave).to (type));
   if (!projection_norm_.is_empty ())
-    x = projection_norm_ (x);
+    x = exact_norm (projection_norm_, x);
   x = add_positions (projection_ (x));
   if (!config_.do_stable_layer_norm)
-    x = encoder_norm_ (x);
+    x = exact_norm (encoder_norm_, x);
 
   std::vector<torch::Tensor> states = {x};
   for (int64_t i = 0; i < last; i++) {
     x = layers_[i]->as<TransformerLayer> ()->forward (x);
     if (config_.do_stable_layer_norm && i + 1 == config_.num_hidden_layers)
-      x = encoder_norm_ (x);
+      x = exact_norm (encoder_norm_, x);
     if (layer == all_layers)
       states.push_back (x);
   }

@@ -36,10 +36,11 @@ public:
   explicit Wav2Vec2Impl (const Wav2Vec2Config &config);
 
   // wave: [B, L] float32, mono, of config's sampling rate -> hidden state `layer`
-  // (0 = before the first block ... num_hidden_layers; all_layers = all of them side
-  // by side) [B, ceil(L / hop), D] in the type of the weights.  Each wave is
-  // normalised over its length if do_normalize says so, then continued by zeros to
-  // the end of the last frame's receptive field (80 samples for whole frames).
+  // (0 = before the first block ... num_hidden_layers = the last, after the encoder's
+  // own norm where that comes last; all_layers = all of them side by side) [B, ceil(L /
+  // hop), D] in the type of the weights.  Each wave is normalised over its length if
+  // do_normalize says so, then continued by zeros to the end of the last frame's
+  // receptive field (80 samples for whole frames).
   torch::Tensor forward (const torch::Tensor &wave, int layer);
 
 private:
