@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A program under measurement: it says "ready VERSION", then answers each line with
+"SECONDS PROCESSOR_SECONDS [MORE]"."""
+import os
+import statistics
+import subprocess
+import sys
+
+
+class Worker:
+    def __init__(self, command):
+        # Threads that spin while they wait would slow the other side.
+        environment = dict(os.environ, OMP_WAIT_POLICY="passive")
+        self.process = subprocess.Popen(
+            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env=environment,
+        )
+        self.version = self.answer().split()[1]
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"{self.process.args[0]} ended with code {self.process.wait()}")
+        return line
+
+    def ask(self, variant):
+        self.process.stdin.write(variant + "\n")
+        self.process.stdin.flush()
+        return [float(word) for word in self.answer().split()]
+
+
+def medians(variants, rounds):
+    """Runs each (worker, side, name) of `variants` in turn, `rounds` times after one to
+    warm up.  Returns the medians and the numbers beyond the two of the last answer:
+    {(side, name): [seconds, processor seconds]}, {(side, name): [more]}."""
+    samples = {(side, name): [] for _, side, name in variants}
+    more = {}
+    for round_ in range(rounds + 1):
+        for worker, side, name in variants:
+            wall, cpu, *more[side, name] = worker.ask(name)
+            if round_:
+                samples[side, name].append((wall, cpu))
+    return {
+        key: [statistics.median(column) for column in zip(*values)]
+        for key, values in samples.items()
+    }, more
