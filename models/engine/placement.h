@@ -5,6 +5,7 @@
 
 #include "models/engine.h"
 
+#include <c10/core/InferenceMode.h>
 #include <torch/types.h>
 
 #include <string>

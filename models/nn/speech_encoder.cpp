@@ -20,7 +20,7 @@ SpeechEncoderNet::resolve_layer (int layer) const
     return layer;
   const int index = layer < 0 ? hidden_states_ + layer : layer;
   if (layer < -1 || index >= hidden_states_)
-    throw Error (ErrorCode::wrong_model, "speech encoder",
+    throw Error (ErrorCode::wrong_model, folder_,
                  "it has no hidden state " + std::to_string (layer),
                  "Ask for 0 to " + std::to_string (hidden_states_ - 1) +
                      ", -1 for the last, or " + std::to_string (all_layers) + " for all");
@@ -150,6 +150,7 @@ make_speech_encoder (const std::string &folder)
     net = std::make_unique<Wav2Vec2Encoder> (std::get<Wav2Vec2Config> (config.model),
                                              checkpoint, file);
   }
+  net->folder_ = folder;
   net->window_ = config.window;
   return net;
 }

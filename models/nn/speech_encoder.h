@@ -41,6 +41,7 @@ protected:
   int hidden_states_ = 1;
   int state_size_ = 0;
   Window window_;
+  std::string folder_; // for errors
 
   friend std::unique_ptr<SpeechEncoderNet> make_speech_encoder (const std::string &);
 };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/engine/torch_engine.h"
+#include "models/nn/speech_encoder.h"
 #include "tests/models/expect_error.h"
+#include "tests/models/speech_fixture.h"
 #include "tests/models/tiny_avatar.h"
 
 #include <cmath>
@@ -372,11 +374,49 @@ TEST_F (EngineTest, SpeechEncodersByFolderAndLayer)
   const auto encoder = torch_engine ().open_speech_encoder (path, exact, -1);
   EXPECT_EQ (encoder->info ().hash, open ()->info ().encoder_hash);
   EXPECT_ERROR (torch_engine ().open_speech_encoder (path, exact, 5),
-                ErrorCode::wrong_model, "encoder");
+                ErrorCode::wrong_model, path);
   EXPECT_ERROR (torch_engine ().open_speech_encoder (*folder / "none", exact, 0),
                 ErrorCode::not_found, "none");
   EXPECT_ERROR (torch_engine ().open_speech_encoder (folder->path (), exact, 0),
                 ErrorCode::not_found, "config.json");
+}
+
+// wav2vec 2.0 sees its whole window at once, so every cut shows.
+TEST (EngineWav2Vec2, StreamsWithoutASeam)
+{
+  const std::string path = speech_fixture ("wav2vec2_group");
+  const auto last = torch_engine ().open_speech_encoder (path, exact, -1);
+  const auto all = torch_engine ().open_speech_encoder (path, exact, -2);
+  const int layers = all->info ().feature_size / last->info ().feature_size;
+  EXPECT_GT (layers, 1);
+  const auto same = torch_engine ().open_speech_encoder (path, exact, layers - 1);
+  EXPECT_EQ (same->info ().hash, last->info ().hash);
+  EXPECT_NE (all->info ().hash, last->info ().hash);
+  EXPECT_ERROR (torch_engine ().open_speech_encoder (path, exact, layers),
+                ErrorCode::wrong_model, path);
+
+  const std::vector<float> samples = speech (11000);
+  const auto size = std::size_t (last->info ().feature_size);
+  const auto hop = std::size_t (last->info ().hop);
+  const Window windows[] = {{10, 5, 3}, {4, 1, 1}, {0, 0, 0}};
+  for (const Window &window : windows) {
+    const auto stream = last->open_stream (&window);
+    const std::vector<float> whole = features_of (*stream, samples, 0);
+    EXPECT_EQ (whole.size (), (samples.size () + hop - 1) / hop * size);
+    stream->reset ();
+    expect_near (features_of (*stream, samples, 700), whole, 1e-4f);
+  }
+
+  const Window once = {0, 0, 0};
+  const std::vector<float> streamed =
+      features_of (*last->open_stream (&once), samples, 700);
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor direct =
+      make_speech_encoder (path)->forward (torch::tensor (samples).unsqueeze (0), -1);
+  expect_near (streamed,
+               std::vector<float> (direct.data_ptr<float> (),
+                                   direct.data_ptr<float> () + direct.numel ()),
+               1e-4f);
 }
 
 namespace {
