@@ -53,7 +53,9 @@ TransformerLayerImpl::attend (const torch::Tensor &x)
   const double scale = 1.0 / std::sqrt (static_cast<double> (head_size));
   const auto scores =
       torch::matmul (split (q_ (x) * scale), split (k_ (x)).transpose (2, 3));
-  const auto heads = torch::matmul (torch::softmax (scores, -1), split (v_ (x)));
+  // In float32: LibTorch 1.13's bfloat16 softmax is slower than the way there and back.
+  const auto weights = torch::softmax (scores, -1, torch::kFloat32).to (x.scalar_type ());
+  const auto heads = torch::matmul (weights, split (v_ (x)));
   return out_ (heads.transpose (1, 2).reshape (x.sizes ()));
 }
 
@@ -136,11 +138,20 @@ Wav2Vec2Impl::prepare (const torch::Tensor &wave) const
 torch::Tensor
 Wav2Vec2Impl::extract (torch::Tensor x)
 {
+  const auto type = projection_->weight.scalar_type ();
   for (auto &layer : conv_layers_) {
-    x = layer.conv (x);
-    if (!layer.group_norm.is_empty ())
-      x = exact_norm (layer.group_norm, x);
-    else if (!layer.layer_norm.is_empty ())
+    if (!layer.group_norm.is_empty ()) {
+      // In float32 whatever the type: its one input channel makes this all memory, and
+      // the norm would convert anyway.
+      const auto &conv = *layer.conv;
+      const auto bias = conv.bias.defined () ? conv.bias.to (torch::kFloat32) : conv.bias;
+      x = torch::conv1d (x, conv.weight.to (torch::kFloat32), bias,
+                         conv.options.stride ());
+      x = exact_norm (layer.group_norm, x).to (type);
+    } else {
+      x = layer.conv (x.to (type));
+    }
+    if (!layer.layer_norm.is_empty ())
       x = exact_norm (layer.layer_norm, x.transpose (1, 2)).transpose (1, 2);
     x = torch::gelu (x);
   }
@@ -165,7 +176,7 @@ Wav2Vec2Impl::forward (const torch::Tensor &wave, int layer)
     return wave.new_zeros ({wave.size (0), 0, states * config_.hidden_size}).to (type);
   }
 
-  auto x = extract (prepare (wave).to (type));
+  auto x = extract (prepare (wave));
   if (!projection_norm_.is_empty ())
     x = exact_norm (projection_norm_, x);
   x = add_positions (projection_ (x));

@@ -50,7 +50,7 @@ private:
     torch::nn::LayerNorm layer_norm{nullptr};
   };
 
-  torch::Tensor prepare (const torch::Tensor &wave) const; // -> [B, 1, L']
+  torch::Tensor prepare (const torch::Tensor &wave) const; // -> [B, 1, L'], float32
   torch::Tensor extract (torch::Tensor x);                 // -> [B, T, conv_dim]
   torch::Tensor add_positions (const torch::Tensor &x);
 
