@@ -235,7 +235,7 @@ public:
       const DeviceOptions &options, bool allow_unconsented) = 0;
 
   // `path`: a folder as Hugging Face writes it (config.json, model.safetensors).
-  // `layer`: hidden state, 0 = before the first block, -1 = the last.
+  // `layer`: hidden state, 0 = before the first block, -1 = the last, -2 = all.
   virtual std::shared_ptr<SpeechEncoder> open_speech_encoder (const std::string &path,
       const DeviceOptions &options, int layer) = 0;
 };

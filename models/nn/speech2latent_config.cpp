@@ -96,6 +96,12 @@ parse_speech2latent_config (const ConfigReader &reader)
   c.pose_hidden = reader.integer ("pose_hidden", c.pose_hidden, 1, 8192);
   c.pose_scale = reader.real ("pose_scale", c.pose_scale, 0.1, 360);
   c.conformer = parse_conformer_config (reader.object ("conformer"));
+  // Published ones have 3e7 weights.
+  const double size = c.conformer.size;
+  const double block = size * (7 * size + 4.0 * c.conformer.feed_forward);
+  const double ends = size * (3.0 * c.feature_size * c.rate_ratio + c.latent_size);
+  if (2 * c.conformer.blocks * block + ends > 1e9)
+    reader.fail ("it asks for more than 10^9 weights");
   if (c.feature_size % c.hidden_states != 0)
     reader.fail ("\"feature_size\" is not a multiple of \"hidden_states\"");
   return c;

@@ -37,10 +37,10 @@ parse_log_mel (const ConfigReader &config)
   LogMelConfig c;
   c.sampling_rate = config.integer ("sampling_rate", c.sampling_rate, 4000, 192000);
   c.num_mel_bins = config.integer ("num_mel_bins", c.num_mel_bins, 1, 512);
-  c.frame_length = config.integer ("frame_length", c.frame_length, 16, 8192);
-  c.hop_length = config.integer ("hop_length", c.hop_length, 1, 8192);
+  c.frame_length = config.integer ("frame_length", c.frame_length, 16, 2048);
+  c.hop_length = config.integer ("hop_length", c.hop_length, 1, 2048);
   c.stack = config.integer ("stack", c.stack, 1, 16);
-  c.fft_length = config.integer ("fft_length", c.fft_length, 16, 16384);
+  c.fft_length = config.integer ("fft_length", c.fft_length, 16, 4096);
   c.min_frequency = config.real ("min_frequency", c.min_frequency, 0, 96000);
   c.max_frequency =
       config.real ("max_frequency", c.sampling_rate / 2.0, 1, c.sampling_rate / 2.0);

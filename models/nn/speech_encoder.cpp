@@ -35,6 +35,29 @@ SpeechEncoderNet::feature_size (int layer) const
 
 namespace {
 
+// A configuration may ask for terabytes: it gets no more than the checkpoint holds.
+void
+check_size (const Wav2Vec2Config &config, const TensorMap &weights,
+            const std::string &file)
+{
+  const double size = config.hidden_size;
+  double needed =
+      config.num_hidden_layers * size * (4 * size + 2.0 * config.intermediate_size) +
+      size * size * config.num_conv_pos_embeddings / config.num_conv_pos_embedding_groups;
+  double in = 1;
+  for (std::size_t i = 0; i < config.conv_dim.size (); i++) {
+    needed += in * config.conv_dim[i] * config.conv_kernel[i];
+    in = config.conv_dim[i];
+  }
+  double held = 0;
+  for (const auto &[name, tensor] : weights)
+    held += static_cast<double> (tensor.numel ());
+  if (needed > held)
+    throw Error (ErrorCode::wrong_model, file,
+                 "it holds fewer numbers than a model of this config.json has",
+                 "Use the weights and the configuration of one model");
+}
+
 class LogMelEncoder : public SpeechEncoderNet {
 public:
   explicit LogMelEncoder (const LogMelConfig &config) : net_ (config)
@@ -58,7 +81,7 @@ private:
 
 class Wav2Vec2Encoder : public SpeechEncoderNet {
 public:
-  Wav2Vec2Encoder (const Wav2Vec2Config &config, const TensorMap &checkpoint,
+  Wav2Vec2Encoder (const Wav2Vec2Config &config, const TensorMap &weights,
                    const std::string &file)
       : net_ (config)
   {
@@ -66,7 +89,7 @@ public:
     hop_ = config.hop ();
     hidden_states_ = config.num_hidden_layers + 1;
     state_size_ = config.hidden_size;
-    load_weights (*net_, import_wav2vec2 (checkpoint, file), file);
+    load_weights (*net_, weights, file);
     net_->eval ();
   }
 
@@ -146,9 +169,10 @@ make_speech_encoder (const std::string &folder)
     net = std::make_unique<LogMelEncoder> (*log_mel);
   } else {
     std::string file;
-    const TensorMap checkpoint = load_checkpoint (folder, file);
-    net = std::make_unique<Wav2Vec2Encoder> (std::get<Wav2Vec2Config> (config.model),
-                                             checkpoint, file);
+    const TensorMap weights = import_wav2vec2 (load_checkpoint (folder, file), file);
+    const auto &model = std::get<Wav2Vec2Config> (config.model);
+    check_size (model, weights, file);
+    net = std::make_unique<Wav2Vec2Encoder> (model, weights, file);
   }
   net->folder_ = folder;
   net->window_ = config.window;

@@ -226,6 +226,7 @@ TEST (Speech2LatentConfig, RefusesNonsense)
       {{{"hidden_states", 3}}, "hidden_states"},
       {{{"pose_scale", 0}}, "pose_scale"},
       {{{"conformer", 3}}, "JSON object"},
+      {{{"conformer", {{"size", 8192}, {"blocks", 64}}}}, "10^9"},
       {{{"conformer", {{"kernel", 4}}}}, "odd"},
       {{{"conformer", {{"heads", 3}}}}, "heads"},
       {{{"conformer", {{"size", 7}, {"heads", 1}}}}, "even"},

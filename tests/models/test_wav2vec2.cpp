@@ -185,8 +185,11 @@ TEST_F (SpeechFolder, Errors)
   set ("num_hidden_layers", 2);
   EXPECT_ERROR (make (), ErrorCode::wrong_model, "unexpected");
   set ("num_hidden_layers", 4);
-  EXPECT_ERROR (make (), ErrorCode::wrong_model, "missing");
+  EXPECT_ERROR (make (), ErrorCode::wrong_model, "fewer numbers");
   set ("num_hidden_layers", 3);
+  set ("intermediate_size", 47);
+  EXPECT_ERROR (make (), ErrorCode::wrong_model, "should be");
+  set ("intermediate_size", 48);
   EXPECT_NO_THROW (make ());
   set ("num_hidden_layers", 3000000);
   EXPECT_ERROR (make (), ErrorCode::corrupt, "num_hidden_layers");
