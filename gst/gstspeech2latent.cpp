@@ -32,7 +32,6 @@
  */
 #include "gstspeech2latent.h"
 
-#include <cmath>
 #include <memory>
 
 #include "avatarsettings.h"
@@ -113,16 +112,6 @@ GST_ELEMENT_REGISTER_DEFINE (speech2latent, "speech2latent", GST_RANK_NONE,
 
 // ---- avatar ----------------------------------------------------------------------
 
-static daetalker::Window
-choose_window (const AvatarInfo &info, int look_ahead_ms)
-{
-  daetalker::Window window = info.window;
-  if (look_ahead_ms >= 0)
-    window.right =
-        (int)std::ceil (look_ahead_ms * 1e-3 * info.fps.num / info.fps.den - 1e-9);
-  return window;
-}
-
 // Computes the latency; says so on the bus if it has changed.
 static void
 update_latency (GstSpeech2Latent *self)
@@ -134,7 +123,7 @@ update_latency (GstSpeech2Latent *self)
   priv->latency = 0;
   if (avatar != nullptr)
     priv->latency = LatentTrack::latency (
-        avatar->info (), choose_window (avatar->info (), priv->look_ahead_ms),
+        avatar->info (), LatentTrack::window (avatar->info (), priv->look_ahead_ms),
         priv->rate_num, priv->rate_den);
   const bool changed = before != priv->latency;
   GST_OBJECT_UNLOCK (self);
@@ -169,7 +158,7 @@ open_track (GstSpeech2Latent *self)
   priv->stats.clear ();
   priv->avatar.start ();
   return daetalker_guard (GST_ELEMENT (self), FALSE, [&] {
-    priv->track.open (avatar, choose_window (avatar->info (), look_ahead_ms));
+    priv->track.open (avatar, LatentTrack::window (avatar->info (), look_ahead_ms));
     priv->anchor = GST_CLOCK_TIME_NONE;
     return TRUE;
   });
@@ -228,7 +217,7 @@ take_next_avatar (GstSpeech2Latent *self)
   GST_OBJECT_LOCK (self);
   const int look_ahead_ms = priv->look_ahead_ms;
   GST_OBJECT_UNLOCK (self);
-  priv->track.swap (next, choose_window (next->info (), look_ahead_ms));
+  priv->track.swap (next, LatentTrack::window (next->info (), look_ahead_ms));
   GST_INFO_OBJECT (self, "avatar %s takes over", next->info ().path.c_str ());
   update_latency (self);
 }

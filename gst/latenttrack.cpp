@@ -2,6 +2,7 @@
 #include "latenttrack.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 using daetalker::AvatarInfo;
@@ -31,6 +32,17 @@ interpolate (const LatentFrame &a, const LatentFrame &b, float share, LatentFram
 }
 
 } // namespace
+
+Window
+LatentTrack::window (const AvatarInfo &info, int look_ahead_ms)
+{
+  Window window = info.window;
+  // A whole number of frames stays what it is.
+  if (look_ahead_ms >= 0)
+    window.right =
+        (int)std::ceil (look_ahead_ms * 1e-3 * info.fps.num / info.fps.den - 1e-9);
+  return window;
+}
 
 GstClockTime
 LatentTrack::latency (const AvatarInfo &info, const Window &window, int rate_num,

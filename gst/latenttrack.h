@@ -57,6 +57,9 @@ public:
   GstClockTime feature_time (guint64 feature) const; // since the track's start
   GstClockTime native_time (guint64 frame) const;    // since the track's start
 
+  // The avatar's window with a look-ahead in milliseconds, -1 for its own.
+  static daetalker::Window window (const daetalker::AvatarInfo &info, int look_ahead_ms);
+
   // The time by which a frame may leave later than the feature frame of its own
   // time has come in; 0 if the window is unbounded.
   static GstClockTime latency (const daetalker::AvatarInfo &info,

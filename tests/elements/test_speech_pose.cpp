@@ -93,7 +93,11 @@ struct PoseSource {
     gst_harness_add_element_sink_pad (h, pad);
     gst_harness_set_src_caps_str (h, caps);
   }
-  ~PoseSource () { gst_harness_teardown (h); }
+  ~PoseSource ()
+  {
+    gst_harness_teardown (h);
+    gst_object_unref (pad);
+  }
 
   GstFlowReturn push (GstClockTime pts, std::vector<float> pose)
   {
