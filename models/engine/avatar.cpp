@@ -10,6 +10,7 @@
 #include "models/nn/weights.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace daetalker {
 namespace {
@@ -84,6 +85,37 @@ private:
   const int width_, height_;
 };
 
+// Fewer numbers than a pyramid of residual blocks has.
+template <typename Config>
+double
+least_size (const Config &config)
+{
+  double size = 0;
+  for (const double mult : config.channel_mult)
+    size += 9 * std::pow (mult * config.model_channels, 2) * config.num_res_blocks;
+  return size;
+}
+
+double
+least_size (const Speech2LatentConfig &config)
+{
+  const ConformerConfig &block = config.conformer;
+  return 2.0 * block.blocks * block.size * (block.size + 2.0 * block.feed_forward);
+}
+
+// A configuration may ask for terabytes: it gets no more than the file holds.
+void
+check_size (double needed, const TensorMap &weights, const std::string &file)
+{
+  double held = 0;
+  for (const auto &[name, tensor] : weights)
+    held += double (tensor.numel ());
+  if (needed > held)
+    throw Error (ErrorCode::wrong_model, file,
+                 "it holds fewer numbers than a network of avatar.json's shape has",
+                 "Use the weights and the configuration of one model");
+}
+
 class TorchAvatar : public Avatar {
 public:
   TorchAvatar (const Bundle &bundle, const Placement &placement, OpenEncoder open_encoder)
@@ -100,11 +132,7 @@ public:
         ddim_timesteps (steps); // throws if there is no such spacing
     verify_files (bundle);
     load_autoencoder (configs.autoencoder);
-    speech2latent_ = Speech2Latent (configs.speech2latent);
-    const std::string file = file_path (bundle, bundle_file::speech2latent);
-    load_weights (*speech2latent_, load_tensors (file), file);
-    speech2latent_->to (placement.device);
-    speech2latent_->eval ();
+    load_speech2latent (configs.speech2latent);
   }
 
   const AvatarInfo &info () const override { return info_; }
@@ -139,10 +167,22 @@ public:
   }
 
 private:
+  void load_speech2latent (const Speech2LatentConfig &config)
+  {
+    const std::string file = file_path (bundle_, bundle_file::speech2latent);
+    const TensorMap weights = load_tensors (file);
+    check_size (least_size (config), weights, file);
+    speech2latent_ = Speech2Latent (config);
+    load_weights (*speech2latent_, weights, file);
+    speech2latent_->to (placement_.device);
+    speech2latent_->eval ();
+  }
+
   void load_autoencoder (const AutoencoderConfig &config)
   {
     const std::string file = file_path (bundle_, bundle_file::autoencoder);
     const TensorMap weights = load_tensors (file);
+    check_size (least_size (config.unet) + least_size (config.encoder), weights, file);
     UNet unet (config.unet);
     encoder_ = SemanticEncoder (config.encoder);
     const TensorMap unet_weights = without_prefix (weights, "unet.");

@@ -88,6 +88,19 @@ TEST (EngineErrors, WeightsThatDoNotFit)
   expect_refused (avatar, ErrorCode::corrupt, "x_T");
 }
 
+// Networks that would not fit into any memory are refused before they are made.
+TEST (EngineErrors, ConfigurationsBeyondTheirWeights)
+{
+  TinyAvatar avatar = tiny_avatar ();
+  avatar.autoencoder.unet.model_channels = 4096;
+  avatar.autoencoder.unet.channel_mult = {64, 64};
+  expect_refused (avatar, ErrorCode::wrong_model, "fewer numbers");
+
+  avatar = tiny_avatar ();
+  avatar.speech2latent.conformer.size = 1024;
+  expect_refused (avatar, ErrorCode::wrong_model, "fewer numbers");
+}
+
 TEST (EngineErrors, FactsThatContradict)
 {
   TinyAvatar avatar = tiny_avatar ();
