@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <string>
+#include <torch/torch.h>
+
+namespace daetalker {
+
+// Writes [3, H, W] in [-1, 1] as the PNG or JPEG that `path` names, complete or not
+// at all.  Throws Error (unreadable) if it cannot.
+void write_picture (const std::string &path, const torch::Tensor &picture);
+
+} // namespace daetalker

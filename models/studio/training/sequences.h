@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What speech2latent is trained on: each clip as speech features, latents and head
+// poses on the avatar's time axis.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "models/engine.h"
+#include "models/nn/autoencoder_config.h"
+#include "models/studio/training/frame_store.h"
+
+namespace daetalker {
+
+struct Sequence {
+  torch::Tensor features; // [2 * frames, feature_size], cut as at run time
+  torch::Tensor latents;  // [frames, latent_size], moved to the anchor clip's mean
+  torch::Tensor pose;     // [frames, 3] degrees, likewise
+  bool held_out = false;
+};
+
+// What the avatar's description takes from the sequences.
+struct SequenceFacts {
+  int feature_size = 0;
+  std::vector<float> rest_latent; // of a real, silent, closed-mouth frame
+  Pose rest_pose{};
+  Pose pose_min{}, pose_max{};
+};
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE (SequenceFacts, feature_size, rest_latent, rest_pose,
+                                    pose_min, pose_max)
+
+struct SequenceSet {
+  std::vector<Sequence> training; // each clip at several speaking rates
+  std::vector<Sequence> held_out;
+  torch::Tensor latent_mean, latent_std; // [latent_size], of the training latents
+  SequenceFacts facts;
+};
+
+// Light, clothes and hair differ between clips and no speech foretells them: each
+// clip's latents lose their clip's mean and take that of the anchor, the clip whose
+// mean lies in the middle of all.
+//   autoencoder: safetensors of encoder.* with the shape in its metadata's
+//                "network", as train_autoencoder writes it
+//   encoder:     the folder of a speech encoder
+SequenceSet make_sequences (const FrameStore &store, const std::string &autoencoder,
+                            const std::string &encoder);
+
+} // namespace daetalker

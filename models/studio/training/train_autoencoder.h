@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Stage (a) of training: the diffusion autoencoder, from frames alone.
+#pragma once
+
+#include <string>
+
+#include "models/io/tensors.h"
+#include "models/nn/autoencoder_config.h"
+#include "models/studio/training/frame_store.h"
+#include "models/studio/training/region_weights.h"
+
+namespace daetalker {
+
+struct AutoencoderTraining {
+  AutoencoderConfig network = live_autoencoder (64);
+  int batch = 16;
+  double minutes = 60;          // of training, over all resumed runs
+  double learning_rate = 4e-4;  // falls to a twentieth along a cosine
+  double one_step_share = 0.5;  // of a batch: the fixed noise at the last step
+  RegionGains gains;            // of the loss
+  double landmark_weight = 0.2; // of the landmark head's loss
+  double checkpoint_minutes = 3;
+  uint64_t seed = 1;
+  bool freeze_encoder = false; // go on with the UNet alone; latents stay as they are
+  std::string init;            // safetensors of unet.* and encoder.*, or empty
+};
+
+// Trains until `minutes` are used up; writes into the folder `work`:
+//   autoencoder.state.safetensors  everything that resuming needs
+//   autoencoder.safetensors        averaged weights (unet.*, encoder.*), float32
+//   noise.safetensors              the one noise image, [3, H, W]
+//   autoencoder.jsonl, autoencoder.png   log and a sheet of held-out frames
+void train_autoencoder (const FrameStore &store, const std::string &work,
+                        const AutoencoderTraining &options);
+
+} // namespace daetalker

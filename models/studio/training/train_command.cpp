@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "models/io/files.h"
+#include "models/io/json.h"
+#include "models/studio/command.h"
+#include "models/studio/training/pack_avatar.h"
+#include "models/studio/training/train_autoencoder.h"
+#include "models/studio/training/train_speech2latent.h"
+
+namespace daetalker {
+
+namespace {
+
+struct TrainOptions {
+  std::string dataset, avatar, work, stage = "all";
+  int width = 64;
+  int held_out = 40;
+  AutoencoderTraining autoencoder;
+  Speech2LatentTraining speech2latent;
+  AvatarPacking packing;
+};
+
+void
+run (TrainOptions &options)
+{
+  bool all = options.stage == "all";
+  // Better refused now than after hours of training.
+  if (all || options.stage == "pack")
+    require_consent (options.packing.consent);
+  if (options.work.empty ())
+    options.work = options.avatar + ".work";
+  if (options.packing.name.empty ())
+    options.packing.name = std::filesystem::path (options.avatar).filename ().string ();
+  const std::string autoencoder = options.work + "/autoencoder.safetensors";
+
+  FrameStore store (options.dataset, options.work, options.held_out);
+  if (all || options.stage == "autoencoder") {
+    options.autoencoder.network = live_autoencoder (options.width);
+    train_autoencoder (store, options.work, options.autoencoder);
+  }
+  if (options.stage == "autoencoder")
+    return;
+
+  const std::string facts = options.work + "/speech2latent.json";
+  if (all || options.stage == "speech2latent") {
+    SequenceSet set = make_sequences (store, autoencoder, options.packing.encoder);
+    torch::Tensor importance =
+        latent_importance (store, autoencoder, options.work + "/noise.safetensors", set);
+    nlohmann::json figures =
+        train_speech2latent (set, importance, options.work, options.speech2latent);
+    std::cerr << "speech2latent: " << figures.dump () << "\n";
+    const std::string text =
+        nlohmann::json{{"facts", set.facts}, {"figures", figures}}.dump (1);
+    AtomicFile file (facts);
+    file.write (text.data (), text.size ());
+    file.commit ();
+  }
+  if (all || options.stage == "pack") {
+    nlohmann::json json = read_json (facts);
+    options.packing.window = options.speech2latent.window;
+    options.packing.figures = json.at ("figures");
+    pack_avatar (options.work, options.avatar, json.at ("facts").get<SequenceFacts> (),
+                 options.packing);
+    std::cerr << "avatar: " << options.avatar << "\n";
+  }
+}
+
+} // namespace
+
+void
+add_train_command (CLI::App &app)
+{
+  auto options = std::make_shared<TrainOptions> ();
+  CLI::App *command = app.add_subcommand ("train", "Train an avatar from a dataset");
+  command->add_option ("dataset", options->dataset, "Folder that `prepare` wrote")
+      ->required ();
+  command->add_option ("-o,--output", options->avatar, "Folder of the avatar")
+      ->required ();
+  command
+      ->add_option ("--encoder", options->packing.encoder,
+                    "Folder of the speech encoder (config.json)")
+      ->required ();
+  command->add_option ("--work", options->work,
+                       "Folder of checkpoints (default: OUTPUT.work)");
+  command->add_option ("--stage", options->stage, "Run one stage only")
+      ->check (CLI::IsMember ({"all", "autoencoder", "speech2latent", "pack"}))
+      ->capture_default_str ();
+  command->add_option ("--width", options->width, "Channels of the UNet's first level")
+      ->check (CLI::Range (32, 512))
+      ->capture_default_str ();
+  command->add_option ("--held-out", options->held_out, "Clips kept from training")
+      ->capture_default_str ();
+  AutoencoderTraining &autoencoder = options->autoencoder;
+  command->add_option ("--minutes", autoencoder.minutes, "Of autoencoder training")
+      ->capture_default_str ();
+  command->add_option ("--batch", autoencoder.batch, "Pictures per step")
+      ->check (CLI::Range (2, 1024))
+      ->capture_default_str ();
+  command
+      ->add_option ("--one-step-share", autoencoder.one_step_share,
+                    "Part of each batch that starts from the fixed noise")
+      ->check (CLI::Range (0.0, 1.0))
+      ->capture_default_str ();
+  command->add_option ("--mouth-gain", autoencoder.gains.mouth, "Loss at the mouth")
+      ->capture_default_str ();
+  command->add_option ("--eye-gain", autoencoder.gains.eyes, "Loss at the eyes")
+      ->capture_default_str ();
+  command
+      ->add_option ("--landmark-weight", autoencoder.landmark_weight,
+                    "Of the landmarks that the latent must tell")
+      ->capture_default_str ();
+  command->add_option ("--learning-rate", autoencoder.learning_rate, "Of the autoencoder")
+      ->capture_default_str ();
+  command->add_option ("--init", autoencoder.init,
+                       "Start from these weights (autoencoder.safetensors of an avatar)");
+  command->add_flag ("--freeze-encoder", autoencoder.freeze_encoder,
+                     "Go on with the UNet alone: latents and speech2latent stay valid");
+  command
+      ->add_option ("--speech-minutes", options->speech2latent.minutes,
+                    "Of speech2latent training")
+      ->capture_default_str ();
+  command->add_option ("--seed", autoencoder.seed, "Of all random numbers")
+      ->capture_default_str ();
+  command->add_option ("--name", options->packing.name, "The avatar's name");
+  command->add_option ("--license", options->packing.license, "Of the avatar")
+      ->default_str ("not stated");
+  command->add_option ("--card", options->packing.card, "Model card (Markdown)");
+  ConsentRecord &consent = options->packing.consent;
+  command->add_option ("--consent-who", consent.who, "Who agreed to become an avatar");
+  command->add_option ("--consent-when", consent.when, "Date of the consent");
+  command->add_option ("--consent-scope", consent.scope, "What it covers");
+  command->add_option ("--source", consent.source, "The footage, in words");
+  command->callback ([options] {
+    options->speech2latent.seed = options->autoencoder.seed;
+    run (*options);
+  });
+}
+
+} // namespace daetalker
