@@ -11,5 +11,6 @@ namespace daetalker {
 void add_info_command (CLI::App &app);
 void add_prepare_command (CLI::App &app);
 void add_render_command (CLI::App &app);
+void add_train_command (CLI::App &app);
 
 } // namespace daetalker

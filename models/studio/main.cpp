@@ -15,6 +15,7 @@ main (int argc, char **argv)
   app.set_version_flag ("--version", "daetalker " DAETALKER_VERSION);
   app.require_subcommand (1);
   daetalker::add_prepare_command (app);
+  daetalker::add_train_command (app);
   daetalker::add_render_command (app);
   daetalker::add_info_command (app);
   try {
