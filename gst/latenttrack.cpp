@@ -106,16 +106,12 @@ LatentTrack::swap (std::shared_ptr<daetalker::Avatar> avatar, const Window &wind
 {
   auto stream = avatar->open_stream (&window);
 
-  // The new stream's chunks start at its frame 0, and its features on a frame's
-  // border: where both grids meet, as far back as it looks.
-  const guint64 per_frame = (guint64)info ().feature_rate.num * info ().fps.den;
-  const guint64 per_feature = (guint64)info ().feature_rate.den * info ().fps.num;
-  const guint64 period = per_feature / std::gcd (per_frame, per_feature);
-  const guint64 unit = std::lcm (period, (guint64)std::max (window.chunk, 1));
+  // The new stream starts on a native frame that starts on a feature frame, as far
+  // back as it looks, or as what is kept allows.
   guint64 start = native_end_ - std::min (native_end_, (guint64)window.left);
-  start -= start % unit;
+  start -= start % period ();
   while (first_feature (start) < features_start_)
-    start += unit;
+    start += period ();
 
   for (guint64 i = first_feature (start); i < pushed_; i++)
     stream->push (features_[i - features_start_].values.data (), 1);
@@ -157,6 +153,15 @@ LatentTrack::grid_time (guint64 index) const
   return grid_start_ + frames_to_time (index, rate_num_, rate_den_);
 }
 
+// Native frames after which a native frame starts on a feature frame again.
+guint64
+LatentTrack::period () const
+{
+  const guint64 per_frame = (guint64)info ().feature_rate.num * info ().fps.den;
+  const guint64 per_feature = (guint64)info ().feature_rate.den * info ().fps.num;
+  return per_feature / std::gcd (per_frame, per_feature);
+}
+
 // The first feature frame that belongs to a native frame.
 guint64
 LatentTrack::first_feature (guint64 native) const
@@ -170,8 +175,9 @@ void
 LatentTrack::push (const float *features, bool silent, GstClockTime duration)
 {
   stream_->push (features, 1);
-  features_.push_back (
-      {std::vector<float> (features, features + info ().feature_size), silent});
+  // One pass over the whole stream cannot be taken over: only its silence counts.
+  const int kept = window_.chunk > 0 ? info ().feature_size : 0;
+  features_.push_back ({std::vector<float> (features, features + kept), silent});
   const GstClockTime begin = feature_time (pushed_);
   pushed_++;
   end_ = std::min (begin + duration, feature_time (pushed_));
@@ -189,7 +195,7 @@ LatentTrack::finish ()
 void
 LatentTrack::trim_history ()
 {
-  const guint64 kept = 2 * (guint64)(window_.left + window_.chunk) + 64;
+  const guint64 kept = 2 * (guint64)(window_.left + window_.chunk) + period () + 64;
   if (native_end_ <= kept)
     return;
   const guint64 first = first_feature (native_end_ - kept);

@@ -80,6 +80,7 @@ private:
   };
 
   const daetalker::AvatarInfo &info () const { return avatar_->info (); }
+  guint64 period () const;
   guint64 first_feature (guint64 native) const;
   GstClockTime grid_time (guint64 index) const;
   bool is_silent (guint64 native) const;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "models/engine/chunker.h"
+
 namespace daetalker::arithmetic {
 
 namespace {
@@ -33,30 +35,15 @@ private:
   Index first_ = 0;
 };
 
-struct Chunk {
-  Index begin, end;                 // frames to compute
-  Index visible_begin, visible_end; // frames that may be looked at
-};
-
-// The next chunk that can be computed, on a fixed grid from the stream's start.
-// `complete`: frames that are there; `total`: frames of the whole stream, -1
-// while it is unknown.
+// The next chunk that can be computed, on the real engine's grid.  `complete`: frames
+// that are there; `total`: frames of the whole stream, -1 while it is unknown.
 bool
 next_chunk (const Window &window, Index next, Index complete, Index total, Chunk &chunk)
 {
-  if (total >= 0 && next >= total)
+  if (total >= 0 ? next >= total
+                 : window.chunk == 0 || complete < next + window.chunk + window.right)
     return false;
-  if (window.chunk == 0) {
-    chunk = {0, total, 0, total};
-    return total >= 0;
-  }
-  chunk.begin = next;
-  chunk.end = next + window.chunk;
-  chunk.visible_begin = std::max<Index> (0, next - window.left);
-  chunk.visible_end = chunk.end + window.right;
-  if (total < 0)
-    return complete >= chunk.visible_end;
-  chunk.end = std::min (chunk.end, total);
+  chunk = chunk_at (window, next, total >= 0 ? total : next + window.chunk);
   return true;
 }
 
@@ -108,10 +95,10 @@ private:
     std::vector<float> row (info_.feature_size);
     row[0] = (float)(sum (k * hop, (k + 1) * hop, false) / hop);
     row[1] = (float)(sum (k * hop, (k + 1) * hop, true) / hop);
-    row[2] = later >= chunk.visible_end
+    row[2] = later >= chunk.window_end
                  ? 0.0f
                  : (float)(sum (later * hop, (later + 1) * hop, true) / hop);
-    row[3] = (float)(sum (chunk.visible_begin * hop, chunk.visible_end * hop, true) /
+    row[3] = (float)(sum (chunk.window_begin * hop, chunk.window_end * hop, true) /
                      (nominal * hop));
     row[4] = track_.at (k * hop);
     row[5] = track_.at ((k + 1) * hop - 1);
@@ -198,8 +185,8 @@ private:
     const Index end = end_feature (n);
     const float mean = average (mean_, begin, end, end - begin);
     const float level = average (level_, begin, end, end - begin);
-    const Index first = first_feature (chunk.visible_begin);
-    const Index last = end_feature (chunk.visible_end - 1);
+    const Index first = first_feature (chunk.window_begin);
+    const Index last = end_feature (chunk.window_end - 1);
 
     LatentFrame frame;
     frame.pose = info_.rest_pose;
