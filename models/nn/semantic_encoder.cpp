@@ -96,7 +96,11 @@ SemanticEncoderImpl::forward_patches (Tensor h)
                           out_norm_->bias.to (torch::kFloat).unsqueeze (0),
                           out_norm_->options.num_groups ());
   h = torch::adaptive_avg_pool2d (h, {1, 1});
-  return out_conv_ (h).flatten (1).to (torch::kFloat);
+  // In float32: what tells two mouths apart is a small part of z, and bfloat16's
+  // eight bits would round it away.
+  return torch::conv2d (h.to (torch::kFloat), out_conv_->weight.to (torch::kFloat),
+                        out_conv_->bias.to (torch::kFloat))
+      .flatten (1);
 }
 
 } // namespace daetalker

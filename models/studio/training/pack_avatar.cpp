@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <fstream>
 
+#include "models/io/files.h"
 #include "models/io/tensors.h"
 #include "models/nn/autoencoder_config.h"
 #include "models/nn/diffusion.h"
+#include "models/nn/speech_encoder.h"
 
 namespace daetalker {
 
@@ -94,6 +96,13 @@ pack_avatar (const std::string &work, const std::string &avatar,
   info.pose_max = facts.pose_max;
   info.steps = supported_steps ();
   bundle.consent = packing.consent;
+
+  bundle.encoder_layer = make_speech_encoder (packing.encoder)->resolve_layer (-1);
+  std::map<std::string, std::string> encoder_files;
+  for (const auto &entry : fs::directory_iterator (partial / bundle.encoder))
+    if (entry.is_regular_file ())
+      encoder_files[entry.path ().filename ()] = sha256_of_file (entry.path ());
+  info.encoder_hash = speech_encoder_hash (encoder_files, bundle.encoder_layer);
   write_bundle (partial.string (), bundle);
 
   // The old bundle, if any, makes way in two renames: never half of either.

@@ -19,9 +19,10 @@ struct AutoencoderTraining {
   double learning_rate = 4e-4;  // falls to a twentieth along a cosine
   double one_step_share = 0.5;  // of a batch: the fixed noise at the last step
   RegionGains gains;            // of the loss
-  double landmark_weight = 0.2; // of the landmark head's loss
+  double head_weight = 0.2;     // of the latent head's loss
   double checkpoint_minutes = 3;
   uint64_t seed = 1;
+  double encoder_minutes = 0;   // first, of the encoder and the head alone
   bool freeze_encoder = false; // go on with the UNet alone; latents stay as they are
   std::string init;            // safetensors of unet.* and encoder.*, or empty
 };

@@ -109,13 +109,16 @@ add_train_command (CLI::App &app)
   command->add_option ("--eye-gain", autoencoder.gains.eyes, "Loss at the eyes")
       ->capture_default_str ();
   command
-      ->add_option ("--landmark-weight", autoencoder.landmark_weight,
-                    "Of the landmarks that the latent must tell")
+      ->add_option ("--head-weight", autoencoder.head_weight,
+                    "Of what the latent must tell linearly")
       ->capture_default_str ();
   command->add_option ("--learning-rate", autoencoder.learning_rate, "Of the autoencoder")
       ->capture_default_str ();
   command->add_option ("--init", autoencoder.init,
                        "Start from these weights (autoencoder.safetensors of an avatar)");
+  command->add_option ("--encoder-minutes", autoencoder.encoder_minutes,
+             "Of training the picture encoder alone, first")
+      ->capture_default_str ();
   command->add_flag ("--freeze-encoder", autoencoder.freeze_encoder,
                      "Go on with the UNet alone: latents and speech2latent stay valid");
   command

@@ -25,6 +25,7 @@ Speech2LatentTraining::Speech2LatentTraining ()
 {
   // Half an hour of one person trains no more than this.
   network.pose_hidden = 64;
+  network.pose_scale = 10; // heads that talk turn a few degrees
   network.conformer.size = 192;
   network.conformer.heads = 4;
   network.conformer.feed_forward = 512;

@@ -13,7 +13,7 @@ namespace daetalker {
 
 struct Speech2LatentTraining {
   Speech2LatentConfig network; // feature_size and latent_size are set from the data
-  Window window{24, 1, 2};     // video frames
+  Window window{12, 1, 2};     // video frames
   int batch = 48;              // windows
   double minutes = 12;
   double learning_rate = 5e-4; // falls to a twentieth along a cosine

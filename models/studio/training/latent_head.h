@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// A linear reading of z as landmarks, trained beside the autoencoder and thrown
-// away.  Mouth and lids are few pixels: from the picture's loss alone the encoder
-// finds them last; asked for their shape it finds them within minutes.
+// A linear reading of z as what a viewer looks at: landmarks, the mouth's and eyes'
+// pixels and the picture in coarse.  Mouth and lids are few pixels: from the UNet's
+// loss alone the encoder finds them last; asked for them it finds them in minutes.
 #pragma once
 
 #include <torch/torch.h>
@@ -11,10 +11,10 @@
 
 namespace daetalker {
 
-class LandmarkHeadImpl : public torch::nn::Module {
+class LatentHeadImpl : public torch::nn::Module {
 public:
   // Targets are normalised over the store's training frames.
-  LandmarkHeadImpl (const FrameStore &store, int64_t latent_size);
+  LatentHeadImpl (const FrameStore &store, int64_t latent_size);
 
   // Mean square error, 1 for a guess that knows nothing.
   //   z: [B, latent_size]; frames: int64 [B], indices into the store
@@ -24,6 +24,6 @@ private:
   torch::nn::Linear linear_{nullptr};
   torch::Tensor targets_; // [N, n]
 };
-TORCH_MODULE (LandmarkHead);
+TORCH_MODULE (LatentHead);
 
 } // namespace daetalker
