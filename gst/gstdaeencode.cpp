@@ -20,14 +20,16 @@
 
 #include <gst/video/video.h>
 
-#include <atomic>
 #include <cmath>
 #include <memory>
 #include <mutex>
 
 #include "avatarsettings.h"
+#include "computepromise.h"
 #include "engineloader.h"
 #include "framestats.h"
+#include "ratecaps.h"
+#include "streamtime.h"
 #include "tensorcaps.h"
 #include "videoview.h"
 
@@ -54,12 +56,11 @@ namespace {
 
 struct Private {
   AvatarSettings settings; // under the object lock
-  gint compute_time = -1;  // ms, under the object lock
 
   std::mutex mutex; // for `avatar`
   std::shared_ptr<daetalker::Avatar> avatar;
   FrameStats stats;
-  std::atomic<GstClockTime> measured{0};
+  ComputePromise promise;
 
   // Streaming thread only.
   std::unique_ptr<daetalker::ImageEncoder> encoder;
@@ -90,16 +91,6 @@ GST_ELEMENT_REGISTER_DEFINE (daeencode, "daeencode", GST_RANK_NONE, GST_TYPE_DAE
 
 #define parent_class gst_dae_encode_parent_class
 
-// The time that we promise a frame takes.
-static GstClockTime
-promise (GstDaeEncode *self)
-{
-  GST_OBJECT_LOCK (self);
-  const gint fixed = self->priv->compute_time;
-  GST_OBJECT_UNLOCK (self);
-  return fixed >= 0 ? (GstClockTime)fixed * GST_MSECOND : self->priv->measured.load ();
-}
-
 // ---- properties --------------------------------------------------------------
 
 static void
@@ -107,18 +98,16 @@ gst_dae_encode_set_property (GObject *object, guint id, const GValue *value,
                              GParamSpec *pspec)
 {
   GstDaeEncode *self = GST_DAE_ENCODE (object);
+  Private *priv = self->priv;
+  if (id == PROP_COMPUTE_TIME) {
+    priv->promise.set (GST_ELEMENT (self), value);
+    return;
+  }
   GST_OBJECT_LOCK (self);
-  bool known = true;
-  if (id == PROP_COMPUTE_TIME)
-    self->priv->compute_time = g_value_get_int (value);
-  else
-    known = self->priv->settings.set (id, PROP_FIRST_AVATAR, value);
+  const bool known = priv->settings.set (id, PROP_FIRST_AVATAR, value);
   GST_OBJECT_UNLOCK (self);
   if (!known)
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  else if (id == PROP_COMPUTE_TIME)
-    gst_element_post_message (GST_ELEMENT (self),
-                              gst_message_new_latency (GST_OBJECT (self)));
 }
 
 static void
@@ -128,14 +117,13 @@ gst_dae_encode_get_property (GObject *object, guint id, GValue *value, GParamSpe
   Private *priv = self->priv;
   GST_OBJECT_LOCK (self);
   const AvatarSettings settings = priv->settings;
-  const gint compute_time = priv->compute_time;
   GST_OBJECT_UNLOCK (self);
   switch (id) {
   case PROP_COMPUTE_TIME:
-    g_value_set_int (value, compute_time);
+    priv->promise.get (value);
     break;
   case PROP_LATENCY:
-    g_value_set_uint64 (value, promise (self));
+    g_value_set_uint64 (value, priv->promise.time ());
     break;
   case PROP_STATS: {
     const auto avatar = priv->get_avatar ();
@@ -205,7 +193,7 @@ gst_dae_encode_start (GstBaseTransform *trans)
       begin = g_get_monotonic_time ();
       priv->encoder->encode (view, latent.data ());
     }
-    priv->measured = (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND;
+    priv->promise.start ((GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND);
     return TRUE;
   });
 }
@@ -237,22 +225,7 @@ gst_dae_encode_transform_caps (GstBaseTransform *trans, GstPadDirection directio
                          G_TYPE_INT, avatar->info ().height, nullptr);
   }
 
-  GstCaps *result = gst_caps_new_empty ();
-  for (guint i = 0; i < gst_caps_get_size (caps); i++) {
-    GstCaps *part = gst_caps_copy (model);
-    const GValue *rate =
-        gst_structure_get_value (gst_caps_get_structure (caps, i), "framerate");
-    if (rate != nullptr)
-      gst_caps_set_value (part, "framerate", rate);
-    result = gst_caps_merge (result, part);
-  }
-  gst_caps_unref (model);
-  if (filter != nullptr) {
-    GstCaps *unfiltered = result;
-    result = gst_caps_intersect_full (filter, unfiltered, GST_CAPS_INTERSECT_FIRST);
-    gst_caps_unref (unfiltered);
-  }
-  return result;
+  return daetalker_caps_at_rates (model, caps, filter);
 }
 
 static gboolean
@@ -303,20 +276,10 @@ gst_dae_encode_propose_allocation (GstBaseTransform *trans, GstQuery *decide,
 static gboolean
 gst_dae_encode_query (GstBaseTransform *trans, GstPadDirection direction, GstQuery *query)
 {
-  const gboolean answered =
-      GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, query);
-  if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC &&
-      answered) {
-    gboolean live;
-    GstClockTime min, max;
-    gst_query_parse_latency (query, &live, &min, &max);
-    if (live) {
-      const GstClockTime ours = promise (GST_DAE_ENCODE (trans));
-      gst_query_set_latency (query, live, min + ours,
-                             max == GST_CLOCK_TIME_NONE ? max : max + ours);
-    }
-  }
-  return answered;
+  if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC)
+    return daetalker_answer_latency (GST_BASE_TRANSFORM_SINK_PAD (trans), query,
+                                     GST_DAE_ENCODE (trans)->priv->promise.time ());
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, query);
 }
 
 // ---- frames ------------------------------------------------------------------
@@ -363,7 +326,9 @@ gst_dae_encode_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *
       const MappedVideoFrame frame (priv->info, input, GST_MAP_READ);
       priv->encoder->encode (frame.view (), latent.data ());
     }
-    priv->stats.add ((GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND);
+    const auto spent = (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND;
+    priv->stats.add (spent);
+    priv->promise.watch (GST_ELEMENT (self), priv->stats, spent);
     const gsize size = latent.size () * sizeof (float);
     gst_buffer_fill (output, 0, latent.data (), size);
     gst_buffer_fill (output, size, info.rest_pose.data (), sizeof (info.rest_pose));
@@ -399,26 +364,8 @@ gst_dae_encode_class_init (GstDaeEncodeClass *klass)
   object_class->get_property = gst_dae_encode_get_property;
   object_class->finalize = gst_dae_encode_finalize;
   AvatarSettings::install (object_class, PROP_FIRST_AVATAR, GST_PARAM_MUTABLE_READY);
-  const auto readable = GParamFlags (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-  g_object_class_install_property (
-      object_class, PROP_COMPUTE_TIME,
-      g_param_spec_int ("compute-time", "Compute time",
-                        "Promised time to encode one frame in ms, part of the latency "
-                        "(-1: measured)",
-                        -1, 60000, -1,
-                        GParamFlags (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                     GST_PARAM_MUTABLE_PLAYING)));
-  g_object_class_install_property (
-      object_class, PROP_LATENCY,
-      g_param_spec_uint64 ("latency", "Latency",
-                           "Latency added to a live stream in ns: compute-time, or as "
-                           "measured",
-                           0, G_MAXUINT64, 0, readable));
-  g_object_class_install_property (
-      object_class, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-                          "encoded, dropped, fps, p50-ms, p95-ms, device, precision",
-                          GST_TYPE_STRUCTURE, readable));
+  ComputePromise::install (object_class, PROP_COMPUTE_TIME);
+  daetalker_install_readings (object_class, PROP_LATENCY, PROP_STATS);
 
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);

@@ -25,13 +25,15 @@
 
 #include <gst/video/video.h>
 
-#include <atomic>
 #include <cmath>
 
 #include "avatarsettings.h"
+#include "computepromise.h"
 #include "engineloader.h"
 #include "framestats.h"
+#include "ratecaps.h"
 #include "rendermodel.h"
+#include "streamtime.h"
 #include "syntheticmeta.h"
 #include "tensorcaps.h"
 #include "videoview.h"
@@ -64,7 +66,6 @@ constexpr gint default_steps = 1;
 struct Settings {
   AvatarSettings avatar;
   gint steps = default_steps;
-  gint compute_time = -1; // ms
   gboolean provenance = TRUE;
 };
 
@@ -74,7 +75,7 @@ struct Private {
   Settings settings; // under the object lock
   RenderModelSlot model;
   FrameStats stats;
-  std::atomic<GstClockTime> measured{0};
+  ComputePromise promise;
 
   // Streaming thread only.
   GstVideoInfo info{};
@@ -83,7 +84,6 @@ struct Private {
   // What the times in `stats` are of.
   const daetalker::Avatar *timed_avatar = nullptr;
   int timed_steps = 0;
-  guint64 broken_promises = 0;
   GstTagList *upstream_tags = nullptr;
   bool tagged = false;
 };
@@ -95,7 +95,8 @@ struct _GstDaeRender {
   Private *priv;
 };
 
-G_DEFINE_FINAL_TYPE (GstDaeRender, gst_dae_render, GST_TYPE_BASE_TRANSFORM)
+G_DEFINE_FINAL_TYPE_WITH_CODE (GstDaeRender, gst_dae_render, GST_TYPE_BASE_TRANSFORM,
+                               G_IMPLEMENT_INTERFACE (GST_TYPE_PRESET, nullptr))
 GST_ELEMENT_REGISTER_DEFINE (daerender, "daerender", GST_RANK_NONE, GST_TYPE_DAE_RENDER)
 
 #define parent_class gst_dae_render_parent_class
@@ -107,23 +108,6 @@ get_settings (GstDaeRender *self)
   Settings settings = self->priv->settings;
   GST_OBJECT_UNLOCK (self);
   return settings;
-}
-
-// The time that we promise a frame takes.
-static GstClockTime
-promise (GstDaeRender *self)
-{
-  GST_OBJECT_LOCK (self);
-  const gint fixed = self->priv->settings.compute_time;
-  GST_OBJECT_UNLOCK (self);
-  return fixed >= 0 ? (GstClockTime)fixed * GST_MSECOND : self->priv->measured.load ();
-}
-
-static void
-post_latency (GstDaeRender *self)
-{
-  gst_element_post_message (GST_ELEMENT (self),
-                            gst_message_new_latency (GST_OBJECT (self)));
 }
 
 // ---- properties --------------------------------------------------------------
@@ -167,10 +151,7 @@ gst_dae_render_set_property (GObject *object, guint id, const GValue *value,
     set_steps (self, g_value_get_int (value));
     return;
   case PROP_COMPUTE_TIME:
-    GST_OBJECT_LOCK (self);
-    priv->settings.compute_time = g_value_get_int (value);
-    GST_OBJECT_UNLOCK (self);
-    post_latency (self);
+    priv->promise.set (GST_ELEMENT (self), value);
     return;
   case PROP_PROVENANCE:
     GST_OBJECT_LOCK (self);
@@ -204,13 +185,13 @@ gst_dae_render_get_property (GObject *object, guint id, GValue *value, GParamSpe
     g_value_set_int (value, get_settings (self).steps);
     return;
   case PROP_COMPUTE_TIME:
-    g_value_set_int (value, get_settings (self).compute_time);
+    priv->promise.get (value);
     return;
   case PROP_PROVENANCE:
     g_value_set_boolean (value, get_settings (self).provenance);
     return;
   case PROP_LATENCY:
-    g_value_set_uint64 (value, promise (self));
+    g_value_set_uint64 (value, priv->promise.time ());
     return;
   case PROP_STATS: {
     const auto avatar = priv->model.avatar ();
@@ -266,9 +247,8 @@ gst_dae_render_start (GstBaseTransform *trans)
   const Settings settings = get_settings (self);
   return daetalker_guard (GST_ELEMENT (self), FALSE, [&] () -> gboolean {
     priv->model.start (settings.steps);
-    priv->measured = priv->model.current ().measured;
+    priv->promise.start (priv->model.current ().measured);
     priv->stats.clear ();
-    priv->broken_promises = 0;
     priv->tagged = false;
     return TRUE;
   });
@@ -304,23 +284,7 @@ gst_dae_render_transform_caps (GstBaseTransform *trans, GstPadDirection directio
                          info.height, nullptr);
   }
 
-  GstCaps *result = gst_caps_new_empty ();
-  for (guint i = 0; i < gst_caps_get_size (caps); i++) {
-    GstCaps *rated = gst_caps_copy (model);
-    const GValue *rate =
-        gst_structure_get_value (gst_caps_get_structure (caps, i), "framerate");
-    if (rate != nullptr)
-      gst_caps_set_value (rated, "framerate", rate);
-    result = gst_caps_merge (result, gst_caps_intersect (rated, model));
-    gst_caps_unref (rated);
-  }
-  gst_caps_unref (model);
-  if (filter != nullptr) {
-    GstCaps *unfiltered = result;
-    result = gst_caps_intersect_full (filter, unfiltered, GST_CAPS_INTERSECT_FIRST);
-    gst_caps_unref (unfiltered);
-  }
-  return result;
+  return daetalker_caps_at_rates (model, caps, filter);
 }
 
 static GstCaps *
@@ -463,20 +427,10 @@ gst_dae_render_sink_event (GstBaseTransform *trans, GstEvent *event)
 static gboolean
 gst_dae_render_query (GstBaseTransform *trans, GstPadDirection direction, GstQuery *query)
 {
-  const gboolean answered =
-      GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, query);
-  if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC &&
-      answered) {
-    gboolean live;
-    GstClockTime min, max;
-    gst_query_parse_latency (query, &live, &min, &max);
-    if (live) {
-      const GstClockTime ours = promise (GST_DAE_RENDER (trans));
-      gst_query_set_latency (query, live, min + ours,
-                             max == GST_CLOCK_TIME_NONE ? max : max + ours);
-    }
-  }
-  return answered;
+  if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC)
+    return daetalker_answer_latency (GST_BASE_TRANSFORM_SINK_PAD (trans), query,
+                                     GST_DAE_RENDER (trans)->priv->promise.time ());
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, query);
 }
 
 // ---- frames ------------------------------------------------------------------
@@ -492,36 +446,6 @@ gst_dae_render_submit_input_buffer (GstBaseTransform *trans, gboolean is_discont
   if (result == GST_BASE_TRANSFORM_FLOW_DROPPED)
     GST_DAE_RENDER (trans)->priv->stats.drop ();
   return result;
-}
-
-// Keeps the promise honest: a measured one follows the measurement with a
-// hysteresis of 25 %, a given one that is broken is logged.
-static void
-watch_promise (GstDaeRender *self, GstClockTime spent)
-{
-  Private *priv = self->priv;
-  const GstClockTime promised = promise (self);
-  if (get_settings (self).compute_time >= 0) {
-    if (spent > promised && priv->broken_promises++ % 100 == 0)
-      GST_WARNING_OBJECT (self,
-                          "a frame took %" GST_TIME_FORMAT
-                          ", more than compute-time; %" G_GUINT64_FORMAT
-                          " frames did so far",
-                          GST_TIME_ARGS (spent), priv->broken_promises);
-    return;
-  }
-  constexpr gsize enough = 50;
-  constexpr GstClockTime negligible = 2 * GST_MSECOND;
-  if (priv->stats.times () < enough || priv->stats.count () % enough != 0)
-    return;
-  const GstClockTime p95 = priv->stats.percentile (0.95);
-  if (p95 > promised + MAX (promised / 4, negligible) ||
-      p95 + negligible < promised / 2) {
-    GST_INFO_OBJECT (self, "frames take %" GST_TIME_FORMAT ", not %" GST_TIME_FORMAT,
-                     GST_TIME_ARGS (p95), GST_TIME_ARGS (promised));
-    priv->measured = p95;
-    post_latency (self);
-  }
 }
 
 static void
@@ -562,7 +486,7 @@ gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *
     }
     const auto spent = (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND;
     priv->stats.add (spent);
-    watch_promise (self, spent);
+    priv->promise.watch (GST_ELEMENT (self), priv->stats, spent);
     if (settings.provenance)
       daetalker_synthetic_meta_add (output, model.info ());
     return GST_FLOW_OK;
@@ -591,7 +515,6 @@ install_properties (GObjectClass *klass)
   AvatarSettings::install (klass, PROP_FIRST_AVATAR);
   const auto playing = GParamFlags (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                     GST_PARAM_MUTABLE_PLAYING);
-  const auto readable = GParamFlags (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_property (
       klass, PROP_STEPS,
       g_param_spec_int (
@@ -599,12 +522,7 @@ install_properties (GObjectClass *klass)
           "Evaluations of the network for each frame; the avatar says which "
           "values it knows (1: live, 100: as published)",
           1, 1000, default_steps, playing));
-  g_object_class_install_property (
-      klass, PROP_COMPUTE_TIME,
-      g_param_spec_int ("compute-time", "Compute time",
-                        "Promised time to render one frame in ms, part of the latency "
-                        "(-1: measured)",
-                        -1, 60000, -1, playing));
+  ComputePromise::install (klass, PROP_COMPUTE_TIME);
   g_object_class_install_property (
       klass, PROP_PROVENANCE,
       g_param_spec_boolean (
@@ -612,17 +530,7 @@ install_properties (GObjectClass *klass)
           "Mark the pictures as synthetic media (stream tags and a meta "
           "on each buffer)",
           TRUE, playing));
-  g_object_class_install_property (
-      klass, PROP_LATENCY,
-      g_param_spec_uint64 ("latency", "Latency",
-                           "Latency added to a live stream in ns: compute-time, or as "
-                           "measured",
-                           0, G_MAXUINT64, 0, readable));
-  g_object_class_install_property (
-      klass, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-                          "rendered, dropped, fps, p50-ms, p95-ms, device, precision",
-                          GST_TYPE_STRUCTURE, readable));
+  daetalker_install_readings (klass, PROP_LATENCY, PROP_STATS);
 }
 
 static void

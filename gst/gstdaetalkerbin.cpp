@@ -7,8 +7,8 @@
  * speechfeatures, speech2latent and daerender with the converters and queues that
  * they want.  `sink` takes any raw audio, `src` gives video at the frame rate that
  * downstream asks for (the avatar's own if it does not care).  The request pad
- * `audio_src` gives the audio as it came in; in a live pipeline its queue holds as
- * much of it as the face needs to be ready, so that both can be played in sync.
+ * `audio_src` gives the audio as it came in; its queue holds as much of it as the face
+ * needs to be ready, so that both can be played in sync.
  * The request pad `pose` goes to speech2latent's.
  *
  * The properties of the parts are the bin's.  Those that GstController may move
@@ -41,6 +41,7 @@
 #include "gstspeechfeatures.h"
 #include "latentavatar.h"
 #include "rendermodel.h"
+#include "streamtime.h"
 #include "tensorcaps.h"
 #include "videoview.h"
 
@@ -96,7 +97,8 @@ struct _GstDaeTalkerBin {
   Private *priv;
 };
 
-G_DEFINE_FINAL_TYPE (GstDaeTalkerBin, gst_dae_talker_bin, GST_TYPE_BIN)
+G_DEFINE_FINAL_TYPE_WITH_CODE (GstDaeTalkerBin, gst_dae_talker_bin, GST_TYPE_BIN,
+                               G_IMPLEMENT_INTERFACE (GST_TYPE_PRESET, nullptr))
 GST_ELEMENT_REGISTER_DEFINE (daetalkerbin, "daetalkerbin", GST_RANK_NONE,
                              GST_TYPE_DAE_TALKER_BIN)
 
@@ -121,10 +123,10 @@ sum_latency (Private *priv)
   return sum;
 }
 
-// What waits beside the face must be able to wait for it, or a live pipeline
-// never starts: its sinks block the one tee that feeds all of them.
+// The speech that waits for the face must not keep the tee from feeding audio_src, or
+// a live pipeline never starts.
 static void
-size_queues (GstDaeTalkerBin *self)
+size_speech_queue (GstDaeTalkerBin *self)
 {
   Private *priv = self->priv;
   if (!priv->missing.empty ())
@@ -134,22 +136,15 @@ size_queues (GstDaeTalkerBin *self)
   if (GST_STATE (self) > GST_STATE_NULL && part_latency (priv->features) == 0)
     time = 0;
 
-  GST_OBJECT_LOCK (self);
-  GstElement *audio_queue =
-      priv->audio_queue ? GST_ELEMENT (gst_object_ref (priv->audio_queue)) : nullptr;
-  GST_OBJECT_UNLOCK (self);
-  GST_DEBUG_OBJECT (self, "queues hold %" GST_TIME_FORMAT, GST_TIME_ARGS (time));
+  GST_DEBUG_OBJECT (self, "speech_queue holds %" GST_TIME_FORMAT, GST_TIME_ARGS (time));
   g_object_set (priv->speech_queue, "max-size-time", (guint64)time, nullptr);
-  if (audio_queue != nullptr)
-    g_object_set (audio_queue, "max-size-time", (guint64)time, nullptr);
-  gst_clear_object (&audio_queue);
 }
 
 static void
 gst_dae_talker_bin_handle_message (GstBin *bin, GstMessage *message)
 {
   if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_LATENCY)
-    size_queues (GST_DAE_TALKER_BIN (bin));
+    size_speech_queue (GST_DAE_TALKER_BIN (bin));
   GST_BIN_CLASS (parent_class)->handle_message (bin, message);
 }
 
@@ -168,14 +163,16 @@ request_audio_src (GstDaeTalkerBin *self, GstPadTemplate *templ)
   }
 
   GstElement *queue = gst_element_factory_make ("queue", "audio_queue");
-  g_object_set (queue, "max-size-buffers", 0, "max-size-bytes", 0, nullptr);
+  // No limit: how far the sound runs ahead is what the face needs and what comes
+  // behind it (an encoder looks seconds ahead); speech_queue's limit bounds it.
+  g_object_set (queue, "max-size-buffers", 0, "max-size-bytes", 0, "max-size-time",
+                (guint64)0, nullptr);
   gst_bin_add (GST_BIN (self), queue);
   GstPad *tee_pad = gst_element_request_pad_simple (priv->tee, "src_%u");
   GST_OBJECT_LOCK (self);
   priv->audio_queue = queue;
   priv->tee_pad = tee_pad;
   GST_OBJECT_UNLOCK (self);
-  size_queues (self);
 
   g_autoptr (GstPad) queue_src = gst_element_get_static_pad (queue, "src");
   GstPad *pad = gst_ghost_pad_new_from_template ("audio_src", queue_src, templ);
@@ -376,7 +373,7 @@ gst_dae_talker_bin_change_state (GstElement *element, GstStateChange transition)
   if (result != GST_STATE_CHANGE_FAILURE &&
       (transition == GST_STATE_CHANGE_NULL_TO_READY ||
        transition == GST_STATE_CHANGE_READY_TO_PAUSED))
-    size_queues (self);
+    size_speech_queue (self);
   return result;
 }
 
@@ -459,17 +456,7 @@ gst_dae_talker_bin_class_init (GstDaeTalkerBinClass *klass)
   object_class->get_property = gst_dae_talker_bin_get_property;
   object_class->dispose = gst_dae_talker_bin_dispose;
   object_class->finalize = gst_dae_talker_bin_finalize;
-  const auto readable = GParamFlags (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
-  g_object_class_install_property (
-      object_class, PROP_LATENCY,
-      g_param_spec_uint64 ("latency", "Latency",
-                           "Latency added to a live stream in ns: the sum of the parts'",
-                           0, G_MAXUINT64, 0, readable));
-  g_object_class_install_property (
-      object_class, PROP_STATS,
-      g_param_spec_boxed ("stats", "Statistics",
-                          "daerender's stats, latency, and one structure for each part",
-                          GST_TYPE_STRUCTURE, readable));
+  daetalker_install_readings (object_class, PROP_LATENCY, PROP_STATS);
   daetalker_forward_properties (
       object_class, PROP_FIRST_FORWARDED,
       {GST_TYPE_SPEECH_FEATURES, GST_TYPE_SPEECH2LATENT, GST_TYPE_DAE_RENDER},

@@ -87,7 +87,13 @@ RenderModelSlot::start (int steps)
   loaded_.wait (lock, [this] { return loads_ == 0; });
   started_ = true;
   lock.unlock ();
-  current_.start (steps);
+  try {
+    current_.start (steps);
+  } catch (...) {
+    lock.lock ();
+    started_ = false;
+    throw;
+  }
 }
 
 void
@@ -241,10 +247,8 @@ RenderModelSlot::negotiate (const std::string &model_hash)
 {
   Lock lock (mutex_);
   stream_hash_ = model_hash;
-  if (!fits_stream (current_) && !take_waiting ()) {
-    loaded_.wait (lock, [this] { return loads_ == 0; });
-    take_waiting ();
-  }
+  while (!fits_stream (current_) && !take_waiting () && loads_ > 0)
+    loaded_.wait (lock);
   return fits_stream (current_);
 }
 

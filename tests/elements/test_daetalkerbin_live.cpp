@@ -87,10 +87,8 @@ TEST (Live, LatencyIsTheSumOfThePartsAndTheQueuesHoldIt)
   const LatencyAnswer audio = latency_at (t.get (), "audio_src");
   EXPECT_EQ (audio.min, before.min);
   EXPECT_TRUE (audio.max >= after.min);
-  for (const char *name : {"audio_queue", "speech_queue"}) {
-    auto queue = p.get (name);
-    EXPECT_EQ (read_uint64 (queue.get (), "max-size-time"), 2 * sum + 200 * GST_MSECOND);
-  }
+  auto queue = p.get ("speech_queue");
+  EXPECT_EQ (read_uint64 (queue.get (), "max-size-time"), 2 * sum + 200 * GST_MSECOND);
   EXPECT_EQ (p.arrivals ("video").count, 25u);
   EXPECT_EQ (p.arrivals ("audio").count, 100u);
   EXPECT_EQ (stat (t.get (), "dropped"), 0u);
@@ -109,21 +107,22 @@ TEST (Live, LongLookAheadStillPrerolls)
 
 TEST (Live, SlowRendererDropsFramesAndKeepsTime)
 {
-  // 60 ms for a frame of 40 ms: a third at the least cannot be rendered.
-  const nlohmann::json slow = {{"behaviour", {{"render_ms", 60}}}};
+  // 160 ms for a frame of 40 ms: three of four cannot be rendered.
+  const nlohmann::json slow = {{"behaviour", {{"render_ms", 160}}}};
   TestBundle bundle (slow);
   TestPipeline p (live_sound (300, bin (bundle)) +
                   "t.src ! fakesink name=video sync=true qos=true t.audio_src ! "
                   "fakesink name=audio sync=true");
   const gint64 begin = g_get_monotonic_time ();
   ASSERT_TRUE (p.run ()) << p.error.text;
-  EXPECT_LT (g_get_monotonic_time () - begin, 4500 * 1000); // 3 s and the latency
+  // As long as the sound, and a little; rendered one by one they would take 12 s.
+  EXPECT_LT (g_get_monotonic_time () - begin, 8 * G_USEC_PER_SEC);
   auto t = p.get ("t");
   const guint64 rendered = stat (t.get (), "rendered"),
                 dropped = stat (t.get (), "dropped");
   EXPECT_EQ (rendered + dropped, 75u);
-  EXPECT_GE (dropped, 15u);
-  EXPECT_GE (rendered, 20u);
+  EXPECT_GE (dropped, 40u);
+  EXPECT_GE (rendered, 5u);
   EXPECT_TRUE (p.arrivals ("video").in_order);
   EXPECT_GE (p.qos_messages, dropped);
 }
@@ -156,9 +155,11 @@ TEST (Live, AudioSrcComesAndGoesWhilePlaying)
     ASSERT_NE (pad, nullptr);
     g_autoptr (GstPad) sink_pad = gst_element_get_static_pad (sink, "sink");
     ASSERT_EQ (gst_pad_link (pad, sink_pad), GST_PAD_LINK_OK);
-    g_usleep (50 * 1000);
     g_autoptr (GstSample) sample = nullptr;
-    g_object_get (sink, "last-sample", &sample, nullptr);
+    for (int wait = 0; sample == nullptr && wait < 500; wait++) {
+      g_usleep (10 * 1000);
+      g_object_get (sink, "last-sample", &sample, nullptr);
+    }
     EXPECT_NE (sample, nullptr) << n;
     gst_element_release_request_pad (t.get (), pad);
     gst_object_unref (pad);
@@ -167,6 +168,8 @@ TEST (Live, AudioSrcComesAndGoesWhilePlaying)
   }
   const BusError error = pop_error (p.bus);
   EXPECT_EQ (error.domain, 0u) << error.text;
+  for (int wait = 0; p.arrivals ("video").count <= 5 && wait < 500; wait++)
+    g_usleep (10 * 1000);
   EXPECT_GT (p.arrivals ("video").count, 5u);
 }
 
@@ -279,7 +282,9 @@ TEST (Properties, MayChangeAtAnyTime)
   }
   const BusError error = pop_error (p.bus);
   EXPECT_EQ (error.domain, 0u) << error.text;
-  EXPECT_GT (p.arrivals ("video").count, 100u);
+  for (int wait = 0; p.arrivals ("video").count <= 20 && wait < 500; wait++)
+    g_usleep (10 * 1000);
+  EXPECT_GT (p.arrivals ("video").count, 20u);
 }
 
 // ---- another avatar ------------------------------------------------------------

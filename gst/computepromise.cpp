@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "computepromise.h"
+
+#include "streamtime.h"
+
+void
+ComputePromise::install (GObjectClass *klass, guint id)
+{
+  g_object_class_install_property (
+      klass, id,
+      g_param_spec_int ("compute-time", "Compute time",
+                        "Promised time to compute one frame in ms, the element's latency "
+                        "(-1: measured)",
+                        -1, 60000, -1,
+                        GParamFlags (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                     GST_PARAM_MUTABLE_PLAYING)));
+}
+
+void
+ComputePromise::set (GstElement *element, const GValue *value)
+{
+  given_ = g_value_get_int (value);
+  daetalker_post_latency (element);
+}
+
+void
+ComputePromise::get (GValue *value) const
+{
+  g_value_set_int (value, given_);
+}
+
+void
+ComputePromise::start (GstClockTime spent)
+{
+  measured_ = spent;
+  broken_ = 0;
+}
+
+GstClockTime
+ComputePromise::time () const
+{
+  const gint given = given_;
+  return given >= 0 ? (GstClockTime)given * GST_MSECOND : measured_.load ();
+}
+
+void
+ComputePromise::watch (GstElement *element, const FrameStats &stats, GstClockTime spent)
+{
+  const GstClockTime promised = time ();
+  if (given_ >= 0) {
+    if (spent > promised && broken_++ % 100 == 0)
+      GST_WARNING_OBJECT (element,
+                          "a frame took %" GST_TIME_FORMAT
+                          ", more than compute-time; %" G_GUINT64_FORMAT
+                          " frames did so far",
+                          GST_TIME_ARGS (spent), broken_.load ());
+    return;
+  }
+  constexpr gsize enough = 50;
+  constexpr GstClockTime negligible = 2 * GST_MSECOND;
+  if (stats.times () < enough || stats.count () % enough != 0)
+    return;
+  const GstClockTime p95 = stats.percentile (0.95);
+  if (p95 > promised + MAX (promised / 4, negligible) ||
+      p95 + negligible < promised - promised / 4) {
+    GST_INFO_OBJECT (element, "frames take %" GST_TIME_FORMAT ", not %" GST_TIME_FORMAT,
+                     GST_TIME_ARGS (p95), GST_TIME_ARGS (promised));
+    measured_ = p95;
+    daetalker_post_latency (element);
+  }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The time that an element promises to need for a frame: what it adds to the latency
+// of a live stream.
+#pragma once
+
+#include <gst/gst.h>
+
+#include <atomic>
+
+#include "framestats.h"
+
+// Given by the property `compute-time`, or measured.  Every method may be called from
+// any thread.
+class ComputePromise {
+public:
+  // The property, in ms; -1: measured.
+  static void install (GObjectClass *klass, guint id);
+  void set (GstElement *element, const GValue *value); // posts LATENCY
+  void get (GValue *value) const;
+
+  // At the start: a frame took `spent`.
+  void start (GstClockTime spent);
+
+  GstClockTime time () const;
+
+  // After each frame, which took `spent` and is in `stats`.  A measured promise
+  // follows the measurement with a hysteresis of 25 % and posts LATENCY; a given one
+  // that is broken is logged.
+  void watch (GstElement *element, const FrameStats &stats, GstClockTime spent);
+
+private:
+  std::atomic<gint> given_{-1}; // ms
+  std::atomic<GstClockTime> measured_{0};
+  std::atomic<guint64> broken_{0};
+};
