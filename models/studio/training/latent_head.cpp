@@ -54,10 +54,10 @@ glimpses (const FrameStore &store)
     Tensor points = store.landmarks ()[i];
     Tensor coarse = torch::avg_pool2d (
         picture.permute ({2, 0, 1}).unsqueeze (0).to (torch::kFloat), 16);
-    rows.push_back (torch::cat ({glimpse (picture, points, 48, 68, 48, 36),
-                                 glimpse (picture, points, 36, 42, 28, 16),
-                                 glimpse (picture, points, 42, 48, 28, 16),
-                                 coarse.flatten ()}));
+    rows.push_back (
+        torch::cat ({glimpse (picture, points, 48, 68, 48, 36),
+                     glimpse (picture, points, 36, 42, 28, 16),
+                     glimpse (picture, points, 42, 48, 28, 16), coarse.flatten ()}));
     progress.add ();
   }
   return torch::stack (rows);
@@ -70,8 +70,8 @@ LatentHeadImpl::LatentHeadImpl (const FrameStore &store, int64_t latent_size)
   Tensor all = torch::cat ({shapes (store.landmarks ()), glimpses (store)}, 1);
   Tensor seen = all.index_select (0, store.training ());
   targets_ = (all - seen.mean (0)) / seen.std (0).clamp_min (0.1);
-  linear_ = register_module (
-      "linear", torch::nn::Linear (latent_size, targets_.size (1)));
+  linear_ =
+      register_module ("linear", torch::nn::Linear (latent_size, targets_.size (1)));
 }
 
 Tensor

@@ -12,6 +12,7 @@
 #include "models/studio/training/patches.h"
 #include "models/studio/training/region_weights.h"
 #include "models/studio/training/train_log.h"
+#include "models/studio/training/whitening.h"
 
 #include <algorithm>
 #include <ATen/CPUGeneratorImpl.h>
@@ -209,7 +210,7 @@ class Trainer {
 public:
   Trainer (const FrameStore &store, const std::string &work,
            const AutoencoderTraining &options)
-      : options_ (options), work_ (work),
+      : store_ (store), options_ (options), work_ (work),
         type_ (has_fast_bfloat16 () ? torch::kBFloat16 : torch::kFloat),
         noise_ (fixed_noise (work + "/noise.safetensors", store.side (), options.seed)),
         network_ (prepared_network (options.network, type_)),
@@ -235,7 +236,10 @@ public:
       Batch batch = next.get ();
       next = std::async (std::launch::async, [this] { return maker_->next (); });
       adam_.set_learning_rate (learning_rate ());
-      double now = minutes_ < options_.encoder_minutes ? encoder_step (batch) : step (batch);
+      if (minutes_ >= options_.encoder_minutes && options_.encoder_minutes > 0)
+        finish_encoder ();
+      double now =
+          minutes_ < options_.encoder_minutes ? encoder_step (batch) : step (batch);
       seconds += std::chrono::duration<double> (Clock::now () - step_start).count ();
       loss += now;
       since++;
@@ -274,7 +278,12 @@ private:
   double learning_rate () const
   {
     double warm = std::min (1.0, (adam_.steps () + 1) / 200.0);
-    double done = std::min (1.0, minutes_ / options_.minutes);
+    // Both parts of the training end slowly.
+    double border = std::min (options_.encoder_minutes, options_.minutes);
+    double done = minutes_ < border
+                      ? minutes_ / border
+                      : (minutes_ - border) / std::max (options_.minutes - border, 1e-3);
+    done = std::min (1.0, done);
     double cosine = 0.5 * (1 + std::cos (M_PI * done));
     return options_.learning_rate * warm * (0.05 + 0.95 * cosine);
   }
@@ -290,10 +299,37 @@ private:
     return loss.item<double> ();
   }
 
+  bool encoder_frozen () const { return options_.freeze_encoder || encoder_done_; }
+
+  // Averaged weights from here on, and latents on equal axes.
+  void finish_encoder ()
+  {
+    if (encoder_frozen ())
+      return;
+    torch::NoGradGuard guard;
+    const std::string last = "encoder.out.3.";
+    TensorMap weights = adam_.averaged ();
+    adam_.start_from (weights, work_);
+    Tensor seen = store_.training ();
+    Tensor sample = seen.index_select (
+        0, torch::linspace (0, double (seen.size (0) - 1), 2560).to (torch::kLong));
+    std::vector<Tensor> latents;
+    for (const Tensor &frames : sample.split (64))
+      latents.push_back (network_->encoder->forward_patches (picture_patches (
+          store_.pictures (frames), options_.network.encoder.patch, type_)));
+    Tensor weight = weights.at (last + "weight").clone ();
+    Tensor bias = weights.at (last + "bias").clone ();
+    whiten_latents (torch::cat (latents), weight, bias);
+    weights[last + "weight"] = weight;
+    weights[last + "bias"] = bias;
+    adam_.start_from (weights, work_);
+    encoder_done_ = true;
+  }
+
   double step (const Batch &batch)
   {
     Tensor z;
-    if (options_.freeze_encoder) {
+    if (encoder_frozen ()) {
       torch::NoGradGuard guard;
       z = network_->encoder->forward_patches (batch.for_encoder);
     } else {
@@ -302,12 +338,12 @@ private:
     Tensor out = network_->unet->forward_patches (batch.noisy, batch.t, z);
     Tensor error = out.to (torch::kFloat) - batch.for_unet.to (torch::kFloat);
     Tensor loss = (error * error * batch.weights).mean ();
-    if (!options_.freeze_encoder)
+    if (!encoder_frozen ())
       loss = loss + options_.head_weight * head_->loss (z, batch.frames);
     loss.backward ();
     double value = loss.item<double> ();
     double norm = adam_.step ();
-    if (!options_.freeze_encoder)
+    if (!encoder_frozen ())
       head_adam_.step ();
     if (!std::isfinite (value) || !std::isfinite (norm))
       if (++bad_steps_ > 20)
@@ -336,6 +372,7 @@ private:
     log_.write (entry);
     Metadata metadata = {{"step", std::to_string (adam_.steps ())},
                          {"minutes", std::to_string (minutes_)},
+                         {"encoder_done", encoder_done_ ? "yes" : "no"},
                          {"network", nlohmann::json (options_.network).dump ()}};
     save_tensors (work_ + "/autoencoder.safetensors", averaged, metadata);
     TensorMap state = adam_.state ();
@@ -356,11 +393,13 @@ private:
       if (!head.empty ())
         head_adam_.load_state (head, step, state_path ());
       minutes_ = std::stod (metadata.at ("minutes"));
+      encoder_done_ = metadata.at ("encoder_done") == "yes";
     } else if (!options_.init.empty ()) {
       adam_.start_from (load_tensors (options_.init), options_.init);
     }
   }
 
+  const FrameStore &store_;
   const AutoencoderTraining &options_;
   std::string work_;
   torch::ScalarType type_;
@@ -374,6 +413,7 @@ private:
   std::unique_ptr<BatchMaker> maker_;
   double minutes_ = 0;
   int bad_steps_ = 0;
+  bool encoder_done_ = false; // trained alone, whitened, and left as it is
 };
 
 } // namespace

@@ -15,19 +15,22 @@ namespace daetalker {
 struct AutoencoderTraining {
   AutoencoderConfig network = live_autoencoder (64);
   int batch = 16;
-  double minutes = 60;          // of training, over all resumed runs
-  double learning_rate = 4e-4;  // falls to a twentieth along a cosine
-  double one_step_share = 0.5;  // of a batch: the fixed noise at the last step
-  RegionGains gains;            // of the loss
-  double head_weight = 0.2;     // of the latent head's loss
+  double minutes = 60;         // of training, over all resumed runs
+  double learning_rate = 4e-4; // falls to a twentieth along a cosine
+  double one_step_share = 0.5; // of a batch: the fixed noise at the last step
+  RegionGains gains;           // of the loss
+  double head_weight = 0.2;    // of the latent head's loss
   double checkpoint_minutes = 3;
   uint64_t seed = 1;
-  double encoder_minutes = 0;   // first, of the encoder and the head alone
+  double encoder_minutes = 8;  // first, of the encoder and its linear head alone
   bool freeze_encoder = false; // go on with the UNet alone; latents stay as they are
   std::string init;            // safetensors of unet.* and encoder.*, or empty
 };
 
-// Trains until `minutes` are used up; writes into the folder `work`:
+// First the encoder, alone, so that a linear reading of z tells what a viewer looks
+// at; then, from its whitened latents, the UNet.  Without encoder minutes both are
+// trained together, as Diff-AE is.  Trains until `minutes` are used up; writes into the
+// folder `work`:
 //   autoencoder.state.safetensors  everything that resuming needs
 //   autoencoder.safetensors        averaged weights (unet.*, encoder.*), float32
 //   noise.safetensors              the one noise image, [3, H, W]

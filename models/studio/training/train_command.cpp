@@ -116,8 +116,9 @@ add_train_command (CLI::App &app)
       ->capture_default_str ();
   command->add_option ("--init", autoencoder.init,
                        "Start from these weights (autoencoder.safetensors of an avatar)");
-  command->add_option ("--encoder-minutes", autoencoder.encoder_minutes,
-             "Of training the picture encoder alone, first")
+  command
+      ->add_option ("--encoder-minutes", autoencoder.encoder_minutes,
+                    "Of training the picture encoder alone, first")
       ->capture_default_str ();
   command->add_flag ("--freeze-encoder", autoencoder.freeze_encoder,
                      "Go on with the UNet alone: latents and speech2latent stay valid");

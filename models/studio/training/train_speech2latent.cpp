@@ -81,7 +81,7 @@ latent_importance (const FrameStore &store, const std::string &autoencoder,
     }
   }
   total = total / total.mean ();
-  return (0.1 + 0.9 * total).clamp_max (20);
+  return (0.02 + 0.98 * total).clamp_max (50);
 }
 
 namespace {
