@@ -2,6 +2,7 @@
 #include "models/studio/info.h"
 
 #include "models/io/bundle.h"
+#include "models/studio/avatar_search.h"
 #include "models/studio/gst_pointers.h"
 #include "models/studio/torch_version.h"
 #include "models/studio/video_pipeline.h"
@@ -136,15 +137,13 @@ check_avatar (const std::string &folder)
 void
 find_avatars (Findings &findings)
 {
-  std::string path = DAETALKER_AVATAR_DIR;
-  if (const gchar *named = g_getenv ("DAETALKER_AVATAR_PATH"))
-    path = std::string (named) + ":" + path;
   std::set<std::string> folders;
-  std::istringstream list (path);
-  for (std::string place; std::getline (list, place, ':');) {
+  std::string places;
+  for (const std::string &place : avatar_places ()) {
+    places += (places.empty () ? "" : ", ") + place;
     std::error_code none;
     for (const auto &entry : fs::directory_iterator (place, none))
-      if (fs::exists (entry.path () / "avatar.json", none))
+      if (find_avatar (entry.path ().string ()) == entry.path ().string ())
         folders.insert (entry.path ().string ());
   }
   for (const std::string &folder : folders)
@@ -152,7 +151,7 @@ find_avatars (Findings &findings)
   if (folders.empty ())
     findings.push_back (
         {"avatars",
-         "none in " + path + ". Name a folder with avatars in DAETALKER_AVATAR_PATH",
+         "none in " + places + ". Name a folder with avatars in DAETALKER_AVATAR_PATH",
          false});
 }
 

@@ -101,6 +101,8 @@ private:
   bool follow (const cv::Mat &grey);
   void anchor (const cv::Mat &grey, const cv::Rect2d &face);
 
+  cv::Mat previous_;
+  cv::Rect2d previous_face_;
   cv::Mat anchor_; // the picture in which the corners were found
   std::vector<cv::Point2f> corners_;
   cv::Point2d anchor_position_;

@@ -40,8 +40,8 @@ public:
   MediaInfo run (std::vector<std::int16_t> *speech);
 
 private:
-  static void on_element (GstBin *, GstBin *, GstElement *element, gpointer);
   static void on_pad (GstElement *, GstPad *pad, gpointer self);
+  static void on_last_pad (GstElement *, gpointer self);
   static GstFlowReturn on_picture (GstAppSink *sink, gpointer self);
   static GstFlowReturn on_speech (GstAppSink *sink, gpointer self);
 
@@ -66,16 +66,6 @@ private:
   std::exception_ptr exception_;
 };
 
-// MPEG program streams whose system clock jumps are common, and their
-// presentation times are sound: trusting the clock would move both.
-void
-Decoding::on_element (GstBin *, GstBin *, GstElement *element, gpointer)
-{
-  GstElementFactory *factory = gst_element_get_factory (element);
-  if (factory && g_str_equal (GST_OBJECT_NAME (factory), "mpegpsdemux"))
-    g_object_set (element, "ignore-scr", TRUE, nullptr);
-}
-
 void
 Decoding::on_pad (GstElement *, GstPad *pad, gpointer data)
 {
@@ -97,6 +87,18 @@ Decoding::on_pad (GstElement *, GstPad *pad, gpointer data)
     if (self->want_speech_)
       self->add_branch (audio_branch, pad);
   }
+}
+
+// Without a sink a pipeline never ends.
+void
+Decoding::on_last_pad (GstElement *, gpointer data)
+{
+  auto *self = static_cast<Decoding *> (data);
+  std::lock_guard<std::mutex> lock (self->mutex_);
+  if (!self->videorate_)
+    gst_element_post_message (self->pipeline_, gst_message_new_application (
+                                                   GST_OBJECT (self->pipeline_),
+                                                   gst_structure_new_empty ("no-video")));
 }
 
 GstElement *
@@ -234,7 +236,8 @@ void
 Decoding::wait_for_end (GstElement *pipeline)
 {
   GstBusPointer bus (gst_element_get_bus (pipeline));
-  const auto kinds = static_cast<GstMessageType> (GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+  const auto kinds = static_cast<GstMessageType> (GST_MESSAGE_EOS | GST_MESSAGE_ERROR |
+                                                  GST_MESSAGE_APPLICATION);
   std::uint64_t seen = 0;
   for (;;) {
     GstMessagePointer message (
@@ -273,8 +276,9 @@ Decoding::run (std::vector<std::int16_t> *speech)
   g_object_set (source, "location", path_.c_str (), nullptr);
   gst_bin_add_many (GST_BIN (pipeline_), source, decoder, nullptr);
   gst_element_link (source, decoder);
-  g_signal_connect (pipeline_, "deep-element-added", G_CALLBACK (on_element), this);
+  ignore_clock_jumps (pipeline_);
   g_signal_connect (decoder, "pad-added", G_CALLBACK (on_pad), this);
+  g_signal_connect (decoder, "no-more-pads", G_CALLBACK (on_last_pad), this);
 
   gst_element_set_state (pipeline_, GST_STATE_PLAYING);
   std::exception_ptr failure;
@@ -313,7 +317,21 @@ Decoding::run (std::vector<std::int16_t> *speech)
   return info_;
 }
 
+void
+on_element (GstBin *, GstBin *, GstElement *element, gpointer)
+{
+  GstElementFactory *factory = gst_element_get_factory (element);
+  if (factory && g_str_equal (GST_OBJECT_NAME (factory), "mpegpsdemux"))
+    g_object_set (element, "ignore-scr", TRUE, nullptr);
+}
+
 } // namespace
+
+void
+ignore_clock_jumps (GstElement *pipeline)
+{
+  g_signal_connect (pipeline, "deep-element-added", G_CALLBACK (on_element), nullptr);
+}
 
 MediaInfo
 read_media (const std::string &path, const FrameHandler &on_frame,

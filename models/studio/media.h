@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <gst/gst.h>
 #include <opencv2/core/mat.hpp>
 #include <string>
 #include <vector>
@@ -40,5 +41,10 @@ struct MediaInfo {
 // decoder), wrong_model (no video stream), failed (the decoder hangs).
 MediaInfo read_media (const std::string &path, const FrameHandler &on_frame,
                       std::vector<std::int16_t> *speech);
+
+// Makes the demuxers that `pipeline` will plug trust the presentation times in MPEG
+// program streams: their system clock often jumps, and would tear holes into both
+// picture and sound.
+void ignore_clock_jumps (GstElement *pipeline);
 
 } // namespace daetalker

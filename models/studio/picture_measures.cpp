@@ -162,17 +162,22 @@ CameraMotion::follow (const cv::Mat &grey)
 void
 CameraMotion::add (const cv::Mat &grey, const cv::Rect2d &face)
 {
-  if (anchor_.empty ()) {
+  if (previous_.empty ()) {
     anchor (grey, face);
-    return;
-  }
-  if (follow (grey)) {
-    largest_ = std::max (largest_, cv::norm (position_));
-    ++followed_;
   } else {
-    ++lost_;
-    anchor (grey, face);
+    bool seen = follow (grey);
+    if (!seen) {
+      // The anchor is too far away by now: go on from the picture before.
+      anchor (previous_, previous_face_);
+      seen = follow (grey);
+    }
+    if (!seen)
+      anchor (grey, face);
+    ++(seen ? followed_ : lost_);
+    largest_ = std::max (largest_, cv::norm (position_));
   }
+  previous_ = grey.clone ();
+  previous_face_ = face;
 }
 
 std::optional<double>

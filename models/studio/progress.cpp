@@ -27,7 +27,7 @@ Progress::Progress (const std::string &what, std::size_t total)
 
 Progress::~Progress ()
 {
-  if (done_ == 0)
+  if (done_ == 0 && note_.empty ())
     return;
   print ();
   if (terminal_)
@@ -39,9 +39,25 @@ Progress::add (std::size_t done)
 {
   std::lock_guard<std::mutex> lock (mutex_);
   done_ += done;
+  note_.clear ();
+  print_now_and_then ();
+}
+
+void
+Progress::note (const std::string &text)
+{
+  std::lock_guard<std::mutex> lock (mutex_);
+  note_ = text;
+  print_now_and_then ();
+}
+
+void
+Progress::print_now_and_then ()
+{
   const auto now = Clock::now ();
-  if (now - printed_ <
-      (terminal_ ? std::chrono::milliseconds (200) : std::chrono::seconds (10)))
+  const auto interval =
+      terminal_ ? std::chrono::milliseconds (200) : std::chrono::seconds (10);
+  if (now - printed_ < interval)
     return;
   printed_ = now;
   print ();
@@ -51,11 +67,15 @@ void
 Progress::print ()
 {
   const double elapsed = std::chrono::duration<double> (Clock::now () - start_).count ();
-  const std::string time =
-      done_ < total_ ? format_duration (elapsed * (total_ - done_) / done_) + " left"
-                     : "took " + format_duration (elapsed);
-  std::fprintf (stderr, "%s%s %zu/%zu, %s%s", terminal_ ? "\r" : "", what_.c_str (),
-                done_, total_, time.c_str (), terminal_ ? "\033[K" : "\n");
+  std::string text = what_ + " " + std::to_string (done_) + "/" + std::to_string (total_);
+  if (done_ >= total_)
+    text += ", took " + format_duration (elapsed);
+  else if (done_ > 0)
+    text += ", " + format_duration (elapsed * (total_ - done_) / done_) + " left";
+  if (!note_.empty ())
+    text += ", " + note_;
+  std::fprintf (stderr, "%s%s%s", terminal_ ? "\r" : "", text.c_str (),
+                terminal_ ? "\033[K" : "\n");
 }
 
 } // namespace daetalker

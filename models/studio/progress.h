@@ -19,13 +19,18 @@ public:
 
   void add (std::size_t done = 1);
 
+  // How far the job at hand is, in words; shown behind the count.
+  void note (const std::string &text);
+
 private:
+  void print_now_and_then ();
   void print ();
 
   using Clock = std::chrono::steady_clock;
   std::string what_;
   std::size_t total_;
   std::size_t done_ = 0;
+  std::string note_;
   bool terminal_;
   Clock::time_point start_ = Clock::now ();
   Clock::time_point printed_ = start_;

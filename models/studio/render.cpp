@@ -3,6 +3,7 @@
 
 #include "models/engine.h"
 #include "models/io/files.h"
+#include "models/studio/avatar_search.h"
 #include "models/studio/progress.h"
 #include "models/studio/video_pipeline.h"
 
@@ -31,12 +32,23 @@ check_audio (const std::string &path)
                  "Name the sound files in it, such as " + path + "/*.wav");
 }
 
-// What a video depends on.
+// What a video depends on.  avatar.json holds the hashes of all other files of an
+// avatar.
 nlohmann::json
 recipe (const std::string &audio, const RenderOptions &options)
 {
+  const std::string avatar = find_avatar (options.avatar);
+  if (avatar.empty ()) {
+    std::string places;
+    for (const std::string &place : avatar_places ())
+      places += (places.empty () ? "" : ", ") + place;
+    throw Error (ErrorCode::not_found,
+                 options.avatar.empty () ? "avatar" : options.avatar,
+                 "it is no avatar's folder, and no avatar of that name is in " + places,
+                 "`daetalker info` lists the avatars");
+  }
   return {{"audio_sha256", sha256_of_file (audio)},
-          {"avatar", options.avatar},
+          {"avatar_sha256", sha256_of_file (avatar + "/avatar.json")},
           {"steps", options.steps}};
 }
 
@@ -52,7 +64,7 @@ is_done (const std::string &output, const nlohmann::json &wanted)
 }
 
 void
-render_one (const std::string &audio, const RenderOptions &options)
+render_one (const std::string &audio, const RenderOptions &options, Progress &progress)
 {
   const std::string output = options.output + "/" + fs::path (audio).stem ().string ();
   check_audio (audio);
@@ -61,7 +73,10 @@ render_one (const std::string &audio, const RenderOptions &options)
     return;
   const VideoRequest request = {audio, output + ".mp4", options.avatar, options.steps,
                                 options.allow_unconsented};
-  const VideoResult made = make_video (request, [] (double) {});
+  const VideoResult made = make_video (request, [&] (double seconds) {
+    progress.note (fs::path (audio).filename ().string () + " " +
+                   format_duration (seconds));
+  });
   // The video first: a video without its recipe is made again, which is harmless.
   const nlohmann::json note = {
       {"recipe", wanted}, {"audio", audio}, {"seconds", made.seconds}};
@@ -117,7 +132,7 @@ render_audio (const RenderOptions &options)
   std::size_t failed = 0;
   for (const std::string &audio : mine) {
     try {
-      render_one (audio, options);
+      render_one (audio, options, progress);
     } catch (const Error &reason) {
       ++failed;
       std::fprintf (stderr, "daetalker: %s\n", reason.what ());

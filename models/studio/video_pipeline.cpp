@@ -3,6 +3,7 @@
 
 #include "models/engine.h"
 #include "models/studio/gst_pointers.h"
+#include "models/studio/media.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -108,6 +109,7 @@ VideoPipeline::VideoPipeline (const VideoRequest &request)
                 gboolean (request.allow_unconsented), nullptr);
   if (!request.avatar.empty ())
     g_object_set (face_.get (), "avatar", request.avatar.c_str (), nullptr);
+  ignore_clock_jumps (pipeline_.get ());
   g_signal_connect (element ("decoder").get (), "pad-added", G_CALLBACK (on_pad), &link_);
 }
 

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// `daetalker prepare` on footage made here.
+#include <cmath>
+#include <filesystem>
+#include <opencv2/core/mat.hpp>
+
+#include "models/io/safetensors.h"
+#include "models/studio/clip_writer.h"
+#include "models/studio/dataset.h"
+#include "models/studio/media.h"
+#include "models/studio/prepare.h"
+#include "tests/models/expect_error.h"
+#include "tests/models/footage.h"
+#include "tests/models/temporary_folder.h"
+
+using namespace daetalker;
+using namespace daetalker::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int frames = 50;
+
+// Irregular, so that only one lag fits.
+double
+syllables (int frame)
+{
+  return std::pow (std::sin (frame * 0.4 + 2 * std::sin (frame * 0.13)), 2);
+}
+
+void
+make_talking_face (const std::string &path, double sway = 6)
+{
+  const auto draw = [sway] (int frame) {
+    return draw_face (400, syllables (frame), {sway * std::sin (frame * 0.1), 0});
+  };
+  make_footage (path, 400, frames, draw, syllables);
+}
+
+PrepareOptions
+options_for (const std::vector<std::string> &footage, const TemporaryFolder &folder)
+{
+  PrepareOptions options;
+  options.footage = footage;
+  options.output = folder / "dataset";
+  options.jobs = 2;
+  return options;
+}
+
+MediaInfo
+count_frames (const std::string &path, std::vector<std::int16_t> *speech = nullptr)
+{
+  return read_media (
+      path, [] (std::uint64_t, const cv::Mat &) {}, speech);
+}
+
+class Prepare : public testing::Test {
+protected:
+  static void SetUpTestSuite () { gst_init (nullptr, nullptr); }
+  TemporaryFolder folder_;
+};
+
+} // namespace
+
+TEST_F (Prepare, ReadsAnyRateAsTwentyFive)
+{
+  const std::string path = folder_ / "thirty.mkv";
+  make_media (
+      "videotestsrc num-buffers=60 ! video/x-raw,width=320,height=240,framerate=30/1 ! "
+      "avenc_ffv1 ! matroskamux name=m ! filesink location=" +
+      path +
+      " audiotestsrc num-buffers=96 samplesperbuffer=1000 ! "
+      "audio/x-raw,rate=48000,channels=2 ! flacenc ! m.");
+  std::vector<std::int16_t> speech;
+  const MediaInfo info = count_frames (path, &speech);
+  EXPECT_EQ (info.frames, 50u);
+  EXPECT_EQ (speech.size (), 50u * samples_per_frame);
+  EXPECT_EQ (info.native_fps.num, 30);
+  EXPECT_EQ (info.dropped, 10u);
+  EXPECT_EQ (info.width, 320);
+}
+
+TEST_F (Prepare, MakesPixelsSquare)
+{
+  const std::string path = folder_ / "wide.mkv";
+  make_media (
+      "videotestsrc num-buffers=5 ! video/x-raw,width=320,height=240,framerate=25/1,"
+      "pixel-aspect-ratio=2/1 ! avenc_ffv1 ! matroskamux ! filesink location=" +
+      path);
+  const MediaInfo info = count_frames (path);
+  EXPECT_NEAR (double (info.width) / info.height, 8.0 / 3, 0.02);
+}
+
+TEST_F (Prepare, SoundStartsWithThePicture)
+{
+  const std::string path = folder_ / "late.mkv";
+  // Sound from 0 s, pictures from 1 s on; the tone begins at 1.2 s.
+  make_media ("videotestsrc num-buffers=25 timestamp-offset=1000000000 ! "
+              "video/x-raw,width=64,height=64,framerate=25/1 ! avenc_ffv1 ! "
+              "matroskamux name=m ! filesink location=" +
+              path +
+              " audiotestsrc num-buffers=60 samplesperbuffer=640 volume=0 ! "
+              "audio/x-raw,rate=16000,channels=1 ! flacenc ! queue ! m.");
+  std::vector<std::int16_t> speech;
+  const MediaInfo info = count_frames (path, &speech);
+  EXPECT_EQ (info.frames, 25u);
+  EXPECT_EQ (speech.size (), 25u * samples_per_frame);
+}
+
+TEST_F (Prepare, RefusesWhatIsNoFootage)
+{
+  EXPECT_ERROR (count_frames (folder_ / "none.mp4"), ErrorCode::not_found,
+                "no such file");
+  EXPECT_ERROR (count_frames (folder_.path ()), ErrorCode::unreadable, "it is a folder");
+  write_text (folder_ / "notes.txt",
+              "not a film, only words, many words, enough words\n");
+  EXPECT_ERROR (count_frames (folder_ / "notes.txt"), ErrorCode::unreadable, "notes.txt");
+  write_text (folder_ / "empty.mp4", "");
+  EXPECT_ERROR (count_frames (folder_ / "empty.mp4"), ErrorCode::unreadable, "empty.mp4");
+  make_media ("audiotestsrc num-buffers=20 ! wavenc ! filesink location=" +
+              folder_ / "a.wav");
+  EXPECT_ERROR (count_frames (folder_ / "a.wav"), ErrorCode::wrong_model, "no video");
+}
+
+TEST_F (Prepare, AnExceptionOfTheHandlerEndsTheDecoding)
+{
+  make_talking_face (folder_ / "face.mkv");
+  EXPECT_THROW (read_media (
+                    folder_ / "face.mkv",
+                    [] (std::uint64_t index, const cv::Mat &) {
+                      if (index == 3)
+                        throw std::logic_error ("enough");
+                    },
+                    nullptr),
+                std::logic_error);
+}
+
+TEST_F (Prepare, ClipsAreLossless)
+{
+  const std::string path = folder_ / "clip.mkv";
+  std::vector<std::int16_t> speech (4 * samples_per_frame);
+  for (std::size_t i = 0; i < speech.size (); ++i)
+    speech[i] = std::int16_t (i * 7919);
+  std::vector<cv::Mat> pictures;
+  {
+    ClipWriter writer (path, speech);
+    for (int i = 0; i < 4; ++i) {
+      cv::Mat picture (256, 256, CV_8UC3);
+      cv::randu (picture, 0, 256);
+      pictures.push_back (picture);
+      writer.write (picture);
+    }
+    EXPECT_FALSE (fs::exists (path)) << "not before it is complete";
+    writer.finish ();
+  }
+  std::vector<std::int16_t> heard;
+  const auto compare = [&] (std::uint64_t index, const cv::Mat &rgb) {
+    EXPECT_EQ (cv::norm (rgb, pictures.at (index), cv::NORM_INF), 0) << index;
+  };
+  EXPECT_EQ (read_media (path, compare, &heard).frames, 4u);
+  EXPECT_EQ (heard, speech);
+}
+
+TEST_F (Prepare, AnAbandonedClipLeavesNothing)
+{
+  {
+    ClipWriter writer (folder_ / "clip.mkv", {});
+    writer.write (cv::Mat::zeros (256, 256, CV_8UC3));
+  }
+  EXPECT_EQ (folder_.entries (), 0u);
+}
+
+TEST_F (Prepare, MakesADatasetOfATalkingFace)
+{
+  make_talking_face (folder_ / "face.mkv");
+  const PrepareOptions options = options_for ({folder_ / "face.mkv"}, folder_);
+  prepare_dataset (options);
+
+  const DatasetIndex index = load_dataset_index (options.output);
+  ASSERT_EQ (index.clips.size (), 1u);
+  const DatasetClip &clip = index.clips[0];
+  EXPECT_TRUE (clip.prepared);
+  EXPECT_TRUE (clip.refused.empty ());
+  EXPECT_EQ (clip.frames, std::uint64_t (frames));
+  EXPECT_EQ (clip.samples, std::uint64_t (frames * samples_per_frame));
+  EXPECT_EQ (clip.crop.width, clip.crop.height);
+  const auto lag = best_lag (clip.measures->av_correlation);
+  ASSERT_TRUE (lag);
+  EXPECT_NEAR (*lag, 0, 1) << "the mouth opens when it is loud";
+
+  const std::string path = dataset_clip_path (options.output, "face");
+  std::vector<std::int16_t> speech;
+  const MediaInfo video = count_frames (path + ".mkv", &speech);
+  EXPECT_EQ (video.width, 256);
+  EXPECT_EQ (video.frames, std::uint64_t (frames));
+  EXPECT_EQ (speech.size (), std::size_t (frames * samples_per_frame));
+
+  const SafetensorsFile tensors (path + ".safetensors");
+  using Shape = std::vector<std::int64_t>;
+  EXPECT_EQ (tensors.find ("landmarks")->shape, (Shape{frames, 68, 2}));
+  EXPECT_EQ (tensors.find ("pose")->shape, (Shape{frames, 3}));
+  EXPECT_EQ (tensors.find ("box")->shape, (Shape{frames, 4}));
+  EXPECT_EQ (tensors.find ("faces")->shape, (Shape{frames}));
+  const auto *landmarks =
+      reinterpret_cast<const float *> (tensors.find ("landmarks")->data);
+  for (int i = 0; i < frames * 68 * 2; ++i)
+    EXPECT_TRUE (landmarks[i] > 0 && landmarks[i] < 256);
+  EXPECT_TRUE (fs::exists (options.output + "/report.html"));
+  EXPECT_TRUE (fs::exists (options.output + "/report/face.jpg"));
+}
+
+TEST_F (Prepare, FinishedClipsAreNotMadeAgain)
+{
+  make_talking_face (folder_ / "one.mkv");
+  const PrepareOptions first = options_for ({folder_ / "one.mkv"}, folder_);
+  prepare_dataset (first);
+  const std::string clip = dataset_clip_path (first.output, "one") + ".mkv";
+  const auto written = fs::last_write_time (clip);
+
+  // Known by its content under another name; the second one is new.
+  fs::rename (folder_ / "one.mkv", folder_ / "moved.mkv");
+  make_talking_face (folder_ / "two.mkv", 3);
+  prepare_dataset (options_for ({folder_ / "moved.mkv", folder_ / "two.mkv"}, folder_));
+  const DatasetIndex index = load_dataset_index (first.output);
+  ASSERT_EQ (index.clips.size (), 2u);
+  EXPECT_EQ (index.clips[0].name, "one");
+  EXPECT_EQ (index.clips[1].name, "two");
+  EXPECT_EQ (fs::last_write_time (clip), written);
+
+  fs::remove (clip);
+  prepare_dataset (options_for ({folder_ / "moved.mkv"}, folder_));
+  EXPECT_TRUE (fs::exists (clip)) << "what is lost is made again";
+}
+
+TEST_F (Prepare, OtherSettingsNeedAnotherFolder)
+{
+  make_talking_face (folder_ / "one.mkv");
+  PrepareOptions options = options_for ({folder_ / "one.mkv"}, folder_);
+  prepare_dataset (options);
+  options.inspect.crop_scale = 2.5;
+  EXPECT_ERROR (prepare_dataset (options), ErrorCode::wrong_model, "other settings");
+}
+
+TEST_F (Prepare, BadFootageIsRefusedAndTheRestGoesOn)
+{
+  fs::create_directory (folder_ / "in");
+  make_talking_face (folder_ / "in/good.mkv");
+  make_footage (
+      folder_ / "in/mute.mkv", 400, frames, [] (int) { return draw_face (400, 0); },
+      nullptr);
+  make_footage (
+      folder_ / "in/nobody.mkv", 400, frames,
+      [] (int) { return cv::Mat (400, 400, CV_8UC3, cv::Scalar (90, 110, 150)); },
+      syllables);
+  write_text (folder_ / "in/notes.txt",
+              "words and words and words and words and words\n");
+  prepare_dataset (options_for ({folder_ / "in"}, folder_));
+
+  DatasetIndex index = load_dataset_index (folder_ / "dataset");
+  const auto refusal = [&index] (const std::string &name) {
+    const DatasetClip *clip = index.find_name (name);
+    return clip && !clip->refused.empty () ? clip->refused.front () : "";
+  };
+  EXPECT_TRUE (index.find_name ("good")->prepared);
+  EXPECT_NE (refusal ("mute").find ("no sound"), std::string::npos);
+  EXPECT_NE (refusal ("nobody").find ("no face"), std::string::npos);
+  EXPECT_NE (refusal ("notes").find ("notes.txt"), std::string::npos);
+  EXPECT_FALSE (fs::exists (dataset_clip_path (folder_ / "dataset", "mute") + ".mkv"));
+  const std::string report = read_text (folder_ / "dataset/report.html");
+  EXPECT_NE (report.find ("refused: it has no sound"), std::string::npos);
+}
+
+TEST_F (Prepare, NothingUsableIsAnError)
+{
+  write_text (folder_ / "notes.txt", "words and words and words and words and words\n");
+  EXPECT_ERROR (prepare_dataset (options_for ({folder_ / "notes.txt"}, folder_)),
+                ErrorCode::wrong_model, "none of the footage can be used");
+  EXPECT_ERROR (prepare_dataset (options_for ({folder_ / "gone.mp4"}, folder_)),
+                ErrorCode::not_found, "gone.mp4");
+}
+
+TEST_F (Prepare, PosesCanBeGiven)
+{
+  make_talking_face (folder_ / "face.mkv");
+  std::string csv = "clip,frame,yaw,pitch,roll\n";
+  for (int i = 0; i < frames; ++i)
+    csv += "face," + std::to_string (i) + "," + std::to_string (i) + ",2,-3\n";
+  write_text (folder_ / "poses.csv", csv);
+  PrepareOptions options = options_for ({folder_ / "face.mkv"}, folder_);
+  options.poses = folder_ / "poses.csv";
+  prepare_dataset (options);
+  const SafetensorsFile tensors (dataset_clip_path (options.output, "face") +
+                                 ".safetensors");
+  const auto *pose = reinterpret_cast<const float *> (tensors.find ("pose")->data);
+  EXPECT_EQ (pose[3 * 7], 7);
+  EXPECT_EQ (pose[3 * 7 + 2], -3);
+}
