@@ -58,13 +58,13 @@ public:
   void play () { gst_element_set_state (pipeline, GST_STATE_PLAYING); }
 
   // Plays until the end of the stream or an error; which is left in `error`.
-  bool run (GstClockTime timeout = 20 * GST_SECOND)
+  bool run (GstClockTime timeout = 50 * GST_SECOND)
   {
     play ();
     return wait (timeout);
   }
 
-  bool wait (GstClockTime timeout = 20 * GST_SECOND)
+  bool wait (GstClockTime timeout = 50 * GST_SECOND)
   {
     GstMessage *popped = nullptr;
     do {
