@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // `daetalker prepare` on footage made here.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <opencv2/core/mat.hpp>
@@ -94,18 +95,24 @@ TEST_F (Prepare, MakesPixelsSquare)
 
 TEST_F (Prepare, SoundStartsWithThePicture)
 {
-  const std::string path = folder_ / "late.mkv";
-  // Sound from 0 s, pictures from 1 s on; the tone begins at 1.2 s.
-  make_media ("videotestsrc num-buffers=25 timestamp-offset=1000000000 ! "
-              "video/x-raw,width=64,height=64,framerate=25/1 ! avenc_ffv1 ! "
-              "matroskamux name=m ! filesink location=" +
-              path +
-              " audiotestsrc num-buffers=60 samplesperbuffer=640 volume=0 ! "
-              "audio/x-raw,rate=16000,channels=1 ! flacenc ! queue ! m.");
-  std::vector<std::int16_t> speech;
-  const MediaInfo info = count_frames (path, &speech);
-  EXPECT_EQ (info.frames, 25u);
-  EXPECT_EQ (speech.size (), 25u * samples_per_frame);
+  // Sound from 0 s on, one tick in it; pictures from `start` milliseconds on.
+  const auto find_tick = [this] (int start) {
+    const std::string path = folder_ / (std::to_string (start) + ".mkv");
+    make_media ("videotestsrc num-buffers=35 timestamp-offset=" +
+                std::to_string (start * GST_MSECOND) +
+                " ! video/x-raw,width=64,height=64,framerate=25/1 ! avenc_ffv1 ! "
+                "matroskamux name=m ! filesink location=" +
+                path +
+                " audiotestsrc num-buffers=60 samplesperbuffer=640 wave=ticks ! "
+                "audio/x-raw,rate=16000,channels=1 ! flacenc ! queue ! m.");
+    std::vector<std::int16_t> speech;
+    EXPECT_EQ (count_frames (path, &speech).frames, 35u);
+    EXPECT_EQ (speech.size (), 35u * samples_per_frame);
+    return std::find_if (speech.begin (), speech.end (),
+                         [] (int sample) { return std::abs (sample) > 3000; }) -
+           speech.begin ();
+  };
+  EXPECT_NEAR (find_tick (0) - find_tick (520), 0.52 * dataset_sample_rate, 16);
 }
 
 TEST_F (Prepare, RefusesWhatIsNoFootage)
