@@ -100,6 +100,15 @@ gst_mini_object_unref (GstMiniObject *object)
   NEXT (gst_mini_object_unref) (object);
 }
 
+EXPORT GstMiniObject *
+gst_mini_object_make_writable (GstMiniObject *object)
+{
+  // Either the last owner, after all others, or one that lets go of it.
+  __tsan_release (object);
+  __tsan_acquire (object);
+  return NEXT (gst_mini_object_make_writable) (object);
+}
+
 EXPORT void
 g_object_unref (gpointer object)
 {
