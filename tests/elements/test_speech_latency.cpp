@@ -29,6 +29,11 @@ query (SpeechHarness &t, bool live)
 struct Case {
   const char *launch, *rate;
   guint64 features_ms, latents_ms;
+
+  friend std::ostream &operator<< (std::ostream &out, const Case &one)
+  {
+    return out << one.launch << " at " << one.rate;
+  }
 };
 
 class Latency : public testing::TestWithParam<Case> {};

@@ -138,8 +138,10 @@ TEST (SpeechThreads, FlushAndStopWhileSpeechFlows)
     t.start ();
     std::atomic<bool> stop = false;
     std::thread pusher ([&] {
-      while (!stop)
-        t.push (std::vector<float> (8000, 0.5f));
+      while (!stop) {
+        if (t.push (std::vector<float> (8000, 0.5f)) != GST_FLOW_OK)
+          std::this_thread::sleep_for (1ms);
+      }
     });
     std::this_thread::sleep_for (10ms);
     const auto begin = std::chrono::steady_clock::now ();
@@ -157,6 +159,11 @@ TEST (SpeechThreads, FlushAndStopWhileSpeechFlows)
 struct SwapCase {
   const char *native, *rate; // the avatars' frame rate and the output's
   int chunk;                 // of the second avatar
+
+  friend std::ostream &operator<< (std::ostream &out, const SwapCase &one)
+  {
+    return out << one.native << " to " << one.rate << ", chunk " << one.chunk;
+  }
 };
 
 class Swap : public testing::TestWithParam<SwapCase> {};
