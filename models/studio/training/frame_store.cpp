@@ -51,6 +51,7 @@ decode (const std::vector<Clip> &clips, const fs::path &target)
 {
   fs::path partial = target.string () + ".partial";
   std::ofstream file (partial, std::ios::binary | std::ios::trunc);
+  const int64_t total = clips.back ().first + clips.back ().frames;
   Progress progress ("decoding clips", clips.size ());
   for (size_t i = 0; i < clips.size (); i++) {
     int64_t count = 0;
@@ -71,9 +72,8 @@ decode (const std::vector<Clip> &clips, const fs::path &target)
                    "Prepare the dataset again");
     if (!file)
       throw Error (ErrorCode::unreadable, partial.string (), "writing failed",
-                   "Free some space (" +
-                       std::to_string (clips.size () * 75 * picture_bytes >> 20) +
-                       " MB or so are needed)");
+                   "Free some space (" + std::to_string (total * picture_bytes >> 20) +
+                       " MB are needed in all)");
     progress.add ();
   }
   file.close ();

@@ -22,8 +22,8 @@ struct AvatarPacking {
   nlohmann::json figures = nlohmann::json::object (); // for the short card
 };
 
-// Asks for a consent record's missing fields.  Throws Error (no_consent) if one is
-// missing: no avatar without the word of the person it shows.
+// Throws Error (no_consent) if a field is empty: no avatar without the word of the
+// person it shows.
 void require_consent (const ConsentRecord &consent);
 
 // Writes the bundle `avatar` (float16 weights) from the folder `work`.  An older

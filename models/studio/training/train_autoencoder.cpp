@@ -236,10 +236,9 @@ public:
       Batch batch = next.get ();
       next = std::async (std::launch::async, [this] { return maker_->next (); });
       adam_.set_learning_rate (learning_rate ());
-      if (minutes_ >= options_.encoder_minutes && options_.encoder_minutes > 0)
+      if (minutes_ >= encoder_minutes () && encoder_minutes () > 0)
         finish_encoder ();
-      double now =
-          minutes_ < options_.encoder_minutes ? encoder_step (batch) : step (batch);
+      double now = minutes_ < encoder_minutes () ? encoder_step (batch) : step (batch);
       seconds += std::chrono::duration<double> (Clock::now () - step_start).count ();
       loss += now;
       since++;
@@ -279,7 +278,7 @@ private:
   {
     double warm = std::min (1.0, (adam_.steps () + 1) / 200.0);
     // Both parts of the training end slowly.
-    double border = std::min (options_.encoder_minutes, options_.minutes);
+    double border = encoder_minutes ();
     double done = minutes_ < border
                       ? minutes_ / border
                       : (minutes_ - border) / std::max (options_.minutes - border, 1e-3);
@@ -300,6 +299,14 @@ private:
   }
 
   bool encoder_frozen () const { return options_.freeze_encoder || encoder_done_; }
+
+  // A frozen encoder has no minutes of its own.
+  double encoder_minutes () const
+  {
+    return options_.freeze_encoder
+               ? 0
+               : std::min (options_.encoder_minutes, options_.minutes);
+  }
 
   // Averaged weights from here on, and latents on equal axes.
   void finish_encoder ()

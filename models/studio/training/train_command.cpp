@@ -137,7 +137,10 @@ add_train_command (CLI::App &app)
   command->add_option ("--consent-when", consent.when, "Date of the consent");
   command->add_option ("--consent-scope", consent.scope, "What it covers");
   command->add_option ("--source", consent.source, "The footage, in words");
-  command->callback ([options] {
+  command->callback ([options, command] {
+    // The encoder that is started from has had its own minutes.
+    if (!options->autoencoder.init.empty () && command->count ("--encoder-minutes") == 0)
+      options->autoencoder.encoder_minutes = 0;
     options->speech2latent.seed = options->autoencoder.seed;
     run (*options);
   });
