@@ -223,6 +223,8 @@ to_json (const Bundle &bundle)
                        {"when", bundle.consent->when},
                        {"scope", bundle.consent->scope},
                        {"source", bundle.consent->source}};
+  if (!bundle.training.empty ())
+    root["training"] = bundle.training;
   if (!bundle.idle.empty ())
     root["idle"] = bundle.idle;
   return root;
@@ -282,6 +284,8 @@ parse_bundle (const std::string &text, const std::string &subject)
 
   if (reader.has ("consent"))
     bundle.consent = parse_consent (reader.object ("consent"));
+  if (reader.has ("training"))
+    bundle.training = reader.object ("training").value ();
   if (reader.has ("idle"))
     bundle.idle = reader.object ("idle").value ();
   return bundle;
@@ -361,9 +365,7 @@ write_bundle (const std::string &folder, Bundle bundle)
                  "Use UTF-8 in the avatar's name, licence and consent record");
   }
   parse_bundle (text, description);
-  AtomicFile file (description);
-  file.write (text.data (), text.size ());
-  file.commit ();
+  replace_file (description, text);
   return read_bundle (root);
 }
 

@@ -49,6 +49,10 @@ struct Bundle {
 
   std::map<std::string, std::string> files; // relative path -> SHA-256
   std::optional<ConsentRecord> consent;
+  // How it was made: "held_out" (names of the clips that no weight has seen),
+  // "figures", "minutes".  For people and for `daetalker evaluate`; the elements do
+  // not read it.
+  nlohmann::json training = nlohmann::json::object ();
   nlohmann::json idle = nlohmann::json::object (); // how the face moves at rest
 };
 

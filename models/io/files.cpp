@@ -8,6 +8,8 @@
 #include <cstring>
 #include <fcntl.h>
 #include <glib.h>
+#include <iterator>
+#include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,6 +107,23 @@ AtomicFile::commit ()
     fail ("renamed");
   close (fd_);
   fd_ = -1;
+}
+
+void
+replace_file (const std::string &path, const std::string &text)
+{
+  AtomicFile file (path);
+  file.write (text.data (), text.size ());
+  file.commit ();
+}
+
+std::vector<std::string>
+read_words (const std::string &path)
+{
+  const MappedFile file (path);
+  std::istringstream text (std::string (file.data (), file.data () + file.size ()));
+  return {std::istream_iterator<std::string> (text),
+          std::istream_iterator<std::string> ()};
 }
 
 std::string

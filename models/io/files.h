@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 typedef struct _GMappedFile GMappedFile;
 
@@ -55,6 +56,12 @@ private:
   std::string temporary_;
   int fd_ = -1;
 };
+
+// `text` in place of what `path` held, in one step.  Throws Error as AtomicFile does.
+void replace_file (const std::string &path, const std::string &text);
+
+// What white space divides in a text file.  Throws Error: not_found, unreadable.
+std::vector<std::string> read_words (const std::string &path);
 
 // SHA-256 in lower-case hex.
 std::string sha256 (const void *data, std::size_t size);

@@ -118,9 +118,7 @@ save_dataset_index (const std::string &dataset, const DatasetIndex &index)
   // Names of files may be in any encoding.
   const std::string text =
       json.dump (1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  AtomicFile file (dataset_index_path (dataset));
-  file.write (text.data (), text.size ());
-  file.commit ();
+  replace_file (dataset_index_path (dataset), text);
 }
 
 } // namespace daetalker

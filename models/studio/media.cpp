@@ -7,7 +7,9 @@
 #include <atomic>
 #include <exception>
 #include <filesystem>
+#include <fstream>
 #include <gst/app/gstappsink.h>
+#include <gst/base/gsttypefindhelper.h>
 #include <gst/video/video.h>
 #include <mutex>
 
@@ -343,6 +345,30 @@ read_media (const std::string &path, const FrameHandler &on_frame,
   if (std::filesystem::is_directory (path, ignored))
     throw Error (ErrorCode::unreadable, path, "it is a folder", "Give a video file");
   return Decoding (path, on_frame, speech != nullptr).run (speech);
+}
+
+bool
+looks_like_media (const std::string &path)
+{
+  std::ifstream file (path, std::ios::binary);
+  std::vector<char> head (1 << 16);
+  file.read (head.data (), std::streamsize (head.size ()));
+  const std::string extension = std::filesystem::path (path).extension ().string ();
+  GstTypeFindProbability probability = GST_TYPE_FIND_NONE;
+  GstCaps *caps = gst_type_find_helper_for_data_with_extension (
+      nullptr, reinterpret_cast<const guint8 *> (head.data ()), gsize (file.gcount ()),
+      extension.empty () ? nullptr : extension.c_str () + 1, &probability);
+  if (!caps)
+    return false;
+  const std::string type = gst_structure_get_name (gst_caps_get_structure (caps, 0));
+  gst_caps_unref (caps);
+  const auto begins = [&] (const char *prefix) {
+    return type.rfind (prefix, 0) == 0;
+  };
+  return begins ("video/") || begins ("audio/") || begins ("image/") ||
+         begins ("application/ogg") || begins ("application/mxf") ||
+         begins ("application/vnd.rn-realmedia") || begins ("application/x-id3") ||
+         begins ("application/x-apetag");
 }
 
 } // namespace daetalker

@@ -42,6 +42,9 @@ struct MediaInfo {
 MediaInfo read_media (const std::string &path, const FrameHandler &on_frame,
                       std::vector<std::int16_t> *speech);
 
+// Whether the beginning of `path` is that of sound, pictures or a container of them.
+bool looks_like_media (const std::string &path);
+
 // Makes the demuxers that `pipeline` will plug trust the presentation times in MPEG
 // program streams: their system clock often jumps, and would tear holes into both
 // picture and sound.

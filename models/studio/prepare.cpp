@@ -32,6 +32,24 @@ struct Job {
   Inspection inspection;
 };
 
+// A folder of footage may hold transcripts, checksums and the like beside it.
+std::vector<std::string>
+media_among (const std::vector<std::string> &files)
+{
+  std::vector<std::string> media, others;
+  for (const std::string &file : files)
+    (looks_like_media (file) ? media : others).push_back (file);
+  constexpr std::size_t named = 3;
+  if (!others.empty ()) {
+    std::string names;
+    for (std::size_t i = 0; i < others.size () && i < named; ++i)
+      names += (i > 0 ? ", " : "") + fs::path (others[i]).filename ().string ();
+    std::printf ("passed over %zu files that are no media: %s%s\n", others.size (),
+                 names.c_str (), others.size () > named ? ", ..." : "");
+  }
+  return media;
+}
+
 std::vector<std::string>
 list_footage (const std::vector<std::string> &given)
 {
@@ -52,8 +70,9 @@ list_footage (const std::vector<std::string> &given)
         inside.push_back (entry.path ().string ());
     if (error)
       throw Error (ErrorCode::unreadable, path, error.message (), "Check its rights");
+    inside = media_among (inside);
     if (inside.empty ())
-      throw Error (ErrorCode::not_found, path, "the folder holds no files",
+      throw Error (ErrorCode::not_found, path, "the folder holds no media files",
                    "Name a folder with footage; folders inside it are not searched");
     std::sort (inside.begin (), inside.end ());
     files.insert (files.end (), inside.begin (), inside.end ());

@@ -6,9 +6,6 @@
 #include "models/studio/inspect.h"
 #include "models/studio/verdict.h"
 
-#include "models/studio/inspect.h"
-#include "models/studio/verdict.h"
-
 #include <string>
 #include <vector>
 

@@ -82,9 +82,7 @@ render_one (const std::string &audio, const RenderOptions &options, Progress &pr
       {"recipe", wanted}, {"audio", audio}, {"seconds", made.seconds}};
   const std::string text =
       note.dump (1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  AtomicFile file (output + ".json");
-  file.write (text.data (), text.size ());
-  file.commit ();
+  replace_file (output + ".json", text);
 }
 
 // Two jobs must not write the same video.

@@ -46,9 +46,7 @@ escape (const std::string &text)
 void
 write_text (const std::string &path, const std::string &text)
 {
-  AtomicFile file (path);
-  file.write (text.data (), text.size ());
-  file.commit ();
+  replace_file (path, text);
 }
 
 std::string

@@ -260,15 +260,17 @@ TEST_F (Prepare, BadFootageIsRefusedAndTheRestGoesOn)
       folder_ / "in/nobody.mkv", 400, frames,
       [] (int) { return cv::Mat (400, 400, CV_8UC3, cv::Scalar (90, 110, 150)); },
       syllables);
-  write_text (folder_ / "in/notes.txt",
-              "words and words and words and words and words\n");
-  prepare_dataset (options_for ({folder_ / "in"}, folder_));
+  // A transcript beside its clip; and a text that was named as footage.
+  write_text (folder_ / "in/good.txt", "words and words and words and words and words\n");
+  write_text (folder_ / "notes.txt", "words and words and words and words and words\n");
+  prepare_dataset (options_for ({folder_ / "in", folder_ / "notes.txt"}, folder_));
 
   DatasetIndex index = load_dataset_index (folder_ / "dataset");
   const auto refusal = [&index] (const std::string &name) {
     const DatasetClip *clip = index.find_name (name);
     return clip && !clip->refused.empty () ? clip->refused.front () : "";
   };
+  EXPECT_EQ (index.clips.size (), 4u);
   EXPECT_TRUE (index.find_name ("good")->prepared);
   EXPECT_NE (refusal ("mute").find ("no sound"), std::string::npos);
   EXPECT_NE (refusal ("nobody").find ("no face"), std::string::npos);

@@ -2,6 +2,7 @@
 #include "models/studio/training/frame_store.h"
 
 #include "models/engine.h"
+#include "models/io/files.h"
 #include "models/io/tensors.h"
 #include "models/studio/dataset.h"
 #include "models/studio/media.h"
@@ -11,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace daetalker {
 
@@ -46,44 +48,71 @@ fingerprint (const std::vector<Clip> &clips)
   return list;
 }
 
+class PartialFile {
+public:
+  explicit PartialFile (const fs::path &target)
+      : target_ (target), path_ (target.string () + ".partial"),
+        file_ (path_, std::ios::binary | std::ios::trunc)
+  {
+  }
+
+  void write (const void *data, size_t bytes)
+  {
+    if (!file_.write (static_cast<const char *> (data), std::streamsize (bytes)))
+      throw Error (ErrorCode::unreadable, path_, "writing failed",
+                   "Free some space: 200 kB are needed for each frame of the dataset");
+  }
+
+  void finish ()
+  {
+    file_.close ();
+    fs::rename (path_, target_);
+  }
+
+private:
+  fs::path target_;
+  std::string path_;
+  std::ofstream file_;
+};
+
 void
-decode (const std::vector<Clip> &clips, const fs::path &target)
+decode (const std::vector<Clip> &clips, const fs::path &pixels_path,
+        const fs::path &speech_path)
 {
-  fs::path partial = target.string () + ".partial";
-  std::ofstream file (partial, std::ios::binary | std::ios::trunc);
-  const int64_t total = clips.back ().first + clips.back ().frames;
+  PartialFile pixels (pixels_path), sound (speech_path);
   Progress progress ("decoding clips", clips.size ());
-  for (size_t i = 0; i < clips.size (); i++) {
+  for (const Clip &clip : clips) {
     int64_t count = 0;
+    std::vector<int16_t> speech;
     read_media (
-        clips[i].video,
+        clip.video,
         [&] (uint64_t, const cv::Mat &rgb) {
           if (rgb.cols != picture_side || rgb.rows != picture_side)
-            throw Error (ErrorCode::wrong_model, clips[i].video,
+            throw Error (ErrorCode::wrong_model, clip.video,
                          "its pictures are not 256x256", "Prepare the dataset again");
-          if (count++ < clips[i].frames)
+          if (count++ < clip.frames)
             for (int y = 0; y < rgb.rows; y++)
-              file.write (reinterpret_cast<const char *> (rgb.ptr (y)), 3 * rgb.cols);
+              pixels.write (rgb.ptr (y), 3 * size_t (rgb.cols));
         },
-        nullptr);
-    if (count != clips[i].frames)
-      throw Error (ErrorCode::corrupt, clips[i].video,
+        &speech);
+    if (count != clip.frames)
+      throw Error (ErrorCode::corrupt, clip.video,
                    "its frames and its landmarks differ in number",
                    "Prepare the dataset again");
-    if (!file)
-      throw Error (ErrorCode::unreadable, partial.string (), "writing failed",
-                   "Free some space (" + std::to_string (total * picture_bytes >> 20) +
-                       " MB are needed in all)");
+    if (speech.empty ())
+      throw Error (ErrorCode::wrong_model, clip.video, "it has no sound",
+                   "Prepare the dataset from footage with speech");
+    sound.write (speech.data (), speech.size () * sizeof speech[0]);
     progress.add ();
   }
-  file.close ();
-  fs::rename (partial, target);
+  pixels.finish ();
+  sound.finish ();
 }
 
 } // namespace
 
 FrameStore::FrameStore (const std::string &dataset, const std::string &cache,
-                        int held_out)
+                        const HeldOut &held_out)
     : side_ (picture_side)
 {
   fs::create_directories (cache);
@@ -108,14 +137,7 @@ FrameStore::FrameStore (const std::string &dataset, const std::string &cache,
   landmarks_ = torch::cat (landmarks);
   poses_ = torch::cat (poses);
 
-  int64_t count = int64_t (clips_.size ());
-  if (held_out < 1 || held_out >= count)
-    throw Error (ErrorCode::wrong_model, dataset,
-                 "it cannot hold out " + std::to_string (held_out) + " of " +
-                     std::to_string (count) + " clips",
-                 "Give more footage or a smaller --held-out");
-  for (int i = 0; i < held_out; i++)
-    clips_[(2 * i + 1) * count / (2 * held_out)].held_out = true;
+  choose_held_out (dataset, cache, held_out);
   std::vector<Tensor> training, validation;
   for (const Clip &clip : clips_)
     (clip.held_out ? validation : training)
@@ -124,21 +146,74 @@ FrameStore::FrameStore (const std::string &dataset, const std::string &cache,
   validation_ = torch::cat (validation);
 
   fs::path pixels = fs::path (cache) / "frames.rgb";
+  fs::path speech = fs::path (cache) / "speech.s16";
   fs::path index = fs::path (cache) / "frames.json";
   nlohmann::json now = fingerprint (clips_);
-  if (fs::exists (pixels) && fs::exists (index)) {
+  if (fs::exists (index)) {
     std::ifstream file (index);
     if (nlohmann::json::parse (file, nullptr, false) != now)
       throw Error (ErrorCode::wrong_model, dataset,
                    "it is not the dataset that " + cache + " was decoded from",
-                   "Take another --work folder, or remove " + pixels.string ());
-  } else {
-    decode (clips_, pixels);
-    std::ofstream (index) << now;
+                   "Take another --work folder, or remove " + index.string ());
+  }
+  if (!fs::exists (index) || !fs::exists (pixels) || !fs::exists (speech)) {
+    decode (clips_, pixels, speech);
+    replace_file (index, now.dump () + "\n");
   }
   pixels_ =
       torch::from_file (pixels.string (), false, total * picture_bytes, torch::kByte)
           .view ({total, side_, side_, 3});
+  speech_ = torch::from_file (speech.string (), false, total * samples_per_frame,
+                              torch::kShort);
+}
+
+void
+FrameStore::choose_held_out (const std::string &dataset, const std::string &cache,
+                             const HeldOut &wanted)
+{
+  // A clip that was trained on once must not be measured on later.
+  const fs::path record = fs::path (cache) / "held-out.txt";
+  const std::vector<std::string> before =
+      fs::exists (record) ? read_words (record) : std::vector<std::string> ();
+  const std::vector<std::string> &names = before.empty () ? wanted.names : before;
+  const std::set<std::string> chosen (names.begin (), names.end ());
+  const int64_t count = int64_t (clips_.size ());
+  if (names.empty ())
+    for (int i = 0; i < wanted.count && wanted.count < count; i++)
+      clips_[(2 * i + 1) * count / (2 * wanted.count)].held_out = true;
+  else
+    for (Clip &clip : clips_)
+      clip.held_out = chosen.count (clip.name) > 0;
+
+  const int64_t held_out = int64_t (held_out_names ().size ());
+  if (held_out == 0 || held_out == count)
+    throw Error (ErrorCode::wrong_model, dataset,
+                 "of its " + std::to_string (count) + " clips " +
+                     std::to_string (held_out) + " would be held out",
+                 "Give more footage, a smaller --held-out or other --held-out-clips");
+  if (before.empty ()) {
+    std::string text;
+    for (const std::string &name : held_out_names ())
+      text += name + "\n";
+    replace_file (record, text);
+  }
+}
+
+std::vector<std::string>
+FrameStore::held_out_names () const
+{
+  std::vector<std::string> names;
+  for (const Clip &clip : clips_)
+    if (clip.held_out)
+      names.push_back (clip.name);
+  return names;
+}
+
+Tensor
+FrameStore::speech (const Clip &clip) const
+{
+  return speech_.narrow (0, clip.first * samples_per_frame,
+                         clip.frames * samples_per_frame);
 }
 
 Tensor

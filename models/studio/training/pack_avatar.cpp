@@ -42,8 +42,9 @@ write_card (const fs::path &path, const AvatarPacking &packing)
        << "- Consent: " << packing.consent.who << ", " << packing.consent.when << ", "
        << packing.consent.scope << "\n\n"
        << "Its pictures are synthetic and marked as such.\n";
-  if (!packing.figures.empty ())
-    card << "\nFigures on held-out clips: `" << packing.figures.dump () << "`\n";
+  if (packing.training.contains ("figures"))
+    card << "\nFigures on held-out clips: `" << packing.training["figures"].dump ()
+         << "`\n";
 }
 
 } // namespace
@@ -96,6 +97,7 @@ pack_avatar (const std::string &work, const std::string &avatar,
   info.pose_max = facts.pose_max;
   info.steps = supported_steps ();
   bundle.consent = packing.consent;
+  bundle.training = packing.training;
 
   bundle.encoder_layer = make_speech_encoder (packing.encoder)->resolve_layer (-1);
   std::map<std::string, std::string> encoder_files;

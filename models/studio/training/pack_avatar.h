@@ -19,7 +19,7 @@ struct AvatarPacking {
   std::string encoder;   // folder of the speech encoder
   ConsentRecord consent; // every field must be filled
   Window window;         // of speech2latent
-  nlohmann::json figures = nlohmann::json::object (); // for the short card
+  nlohmann::json training = nlohmann::json::object (); // Bundle::training
 };
 
 // Throws Error (no_consent) if a field is empty: no avatar without the word of the

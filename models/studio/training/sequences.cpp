@@ -2,6 +2,8 @@
 #include "models/studio/training/sequences.h"
 
 #include <cmath>
+#include <optional>
+#include <random>
 
 #include "models/engine/chunker.h"
 #include "models/io/tensors.h"
@@ -9,9 +11,8 @@
 #include "models/nn/semantic_encoder.h"
 #include "models/nn/speech_encoder.h"
 #include "models/nn/weights.h"
-#include "models/studio/media.h"
 #include "models/studio/progress.h"
-#include "models/studio/training/patches.h"
+#include "models/studio/training/frame_latents.h"
 
 namespace daetalker {
 
@@ -19,9 +20,16 @@ using torch::Tensor;
 
 namespace {
 
-// Speaking rates at which each clip is heard: pitch and formants move with them,
-// so that other voices are not quite new.
-const std::vector<double> rates = {1.0, 0.88, 1.13};
+// How a clip is heard.  Pitch and formants move with the rate, so that other voices
+// are not quite new; mouths stay shut in noise.
+struct Hearing {
+  double rate = 1;
+  double gain = 1;
+  std::optional<double> noise_db; // of the noise, below the speech
+};
+
+const std::vector<Hearing> hearings = {
+    {}, {0.86, 0.5, 22.0}, {0.94, 1.4, 10.0}, {1.07, 0.25, 16.0}, {1.16, 1.0, 28.0}};
 
 Tensor
 all_latents (const FrameStore &store, const std::string &autoencoder)
@@ -34,38 +42,40 @@ all_latents (const FrameStore &store, const std::string &autoencoder)
   torch::ScalarType type = has_fast_bfloat16 () ? torch::kBFloat16 : torch::kFloat;
   convert_convolutions (*encoder, type);
   encoder->eval ();
-  std::vector<Tensor> latents;
-  constexpr int64_t batch = 32;
-  Progress progress ("latents", size_t (store.frames ()));
-  for (int64_t first = 0; first < store.frames (); first += batch) {
-    int64_t last = std::min (first + batch, store.frames ());
-    Tensor pictures = store.pictures (torch::arange (first, last));
-    latents.push_back (encoder->forward_patches (
-        picture_patches (pictures, config.encoder.patch, type)));
-    progress.add (size_t (last - first));
-  }
-  return torch::cat (latents);
+  return frame_latents (encoder, store);
 }
 
-// Features as a stream gives them, chunk by chunk.
+// Features as a stream gives them, chunk by chunk; equal windows go through the
+// network together.
 Tensor
 streamed_features (SpeechEncoderNet &net, const std::vector<float> &samples)
 {
   Chunker chunker (net.window (), 1, net.hop (), Chunker::Tail::zeros);
   chunker.push (samples.data (), samples.size ());
   chunker.finish ();
-  std::vector<Tensor> result;
+  std::vector<Tensor> result, waves;
+  int64_t from = 0, to = 0; // frames that are kept of each window
+  const auto compute = [&] {
+    if (!waves.empty ())
+      result.push_back (
+          net.forward (torch::stack (waves), -1).slice (1, from, to).flatten (0, 1));
+    waves.clear ();
+  };
   Chunk chunk;
   const float *rows = nullptr;
   size_t count = 0;
   while (chunker.next (chunk, rows, count)) {
-    Tensor wave = torch::from_blob (const_cast<float *> (rows), {1, int64_t (count)});
-    Tensor features = net.forward (wave, -1)[0];
-    result.push_back (
-        features
-            .slice (0, chunk.begin - chunk.window_begin, chunk.end - chunk.window_begin)
-            .clone ());
+    const int64_t left = chunk.begin - chunk.window_begin;
+    const int64_t right = chunk.end - chunk.window_begin;
+    if (left != from || right != to ||
+        (!waves.empty () && waves.back ().size (0) != int64_t (count)))
+      compute ();
+    from = left;
+    to = right;
+    waves.push_back (
+        torch::from_blob (const_cast<float *> (rows), {int64_t (count)}).clone ());
   }
+  compute ();
   return torch::cat (result);
 }
 
@@ -83,19 +93,34 @@ at_rate (const Tensor &rows, double rate, int64_t frames)
   return first * (1 - share) + second * share;
 }
 
+// Noise whose spectrum falls more or less steeply is added before the gain.
 std::vector<float>
-speech_at_rate (const std::vector<int16_t> &speech, double rate, double gain)
+heard (const std::vector<int16_t> &speech, const Hearing &hearing, std::mt19937 &random)
 {
-  size_t count = size_t (double (speech.size ()) / rate);
+  const size_t count = size_t (double (speech.size ()) / hearing.rate);
   std::vector<float> result (count);
+  double power = 0;
   for (size_t i = 0; i < count; i++) {
-    double position = double (i) * rate;
-    size_t below = size_t (position);
-    size_t above = std::min (below + 1, speech.size () - 1);
-    double share = position - double (below);
-    result[i] =
-        float (gain * (speech[below] * (1 - share) + speech[above] * share) / 32768);
+    const double position = double (i) * hearing.rate;
+    const size_t below = size_t (position);
+    const size_t above = std::min (below + 1, speech.size () - 1);
+    const double share = position - double (below);
+    result[i] = float ((speech[below] * (1 - share) + speech[above] * share) / 32768);
+    power += double (result[i]) * result[i];
   }
+  if (hearing.noise_db) {
+    const double level =
+        std::sqrt (power / double (count)) * std::pow (10, -*hearing.noise_db / 20);
+    const double slope = std::uniform_real_distribution<double> (0, 0.95) (random);
+    std::normal_distribution<double> normal (0, std::sqrt (1 - slope * slope));
+    double noise = 0;
+    for (float &sample : result) {
+      noise = slope * noise + normal (random);
+      sample += float (level * noise);
+    }
+  }
+  for (float &sample : result)
+    sample *= float (hearing.gain);
   return result;
 }
 
@@ -147,33 +172,34 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
     pose_means.push_back (store.poses ().narrow (0, clip.first, clip.frames).mean (0));
   }
   int64_t anchor = middle_row (torch::stack (means));
+  Tensor mouths = store.landmarks ().slice (1, 48, 68);
+  Tensor lips = (mouths - mouths.mean (1, true)).flatten (1);
+  std::mt19937 random (1);
 
   SequenceSet set;
   Progress progress ("speech features", store.clips ().size ());
   for (size_t i = 0; i < store.clips ().size (); i++) {
     const Clip &clip = store.clips ()[i];
-    std::vector<int16_t> speech;
-    read_media (
-        clip.video, [] (uint64_t, const cv::Mat &) {}, &speech);
-    if (speech.empty ())
-      throw Error (ErrorCode::wrong_model, clip.video, "it has no sound",
-                   "Prepare the dataset from footage with speech");
-    Tensor clip_latents =
-        latents.narrow (0, clip.first, clip.frames) - means[i] + means[anchor];
-    Tensor clip_pose = store.poses ().narrow (0, clip.first, clip.frames) -
-                       pose_means[i] + pose_means[anchor];
-    for (size_t r = 0; r < (clip.held_out ? 1 : rates.size ()); r++) {
-      // Loudness moves with the copies too: 1, a third, twice.
-      double gain = r == 0 ? 1 : r == 1 ? 0.35 : 2;
+    const Tensor samples = store.speech (clip);
+    const std::vector<int16_t> speech (samples.data_ptr<int16_t> (),
+                                       samples.data_ptr<int16_t> () + samples.numel ());
+    const auto of_clip = [&clip] (const Tensor &rows) {
+      return rows.narrow (0, clip.first, clip.frames);
+    };
+    Tensor clip_latents = of_clip (latents) - means[i] + means[anchor];
+    Tensor clip_pose = of_clip (store.poses ()) - pose_means[i] + pose_means[anchor];
+    Tensor clip_lips = of_clip (lips);
+    clip_lips = clip_lips - clip_lips.mean (0, true);
+    for (size_t h = 0; h < (clip.held_out ? 1 : hearings.size ()); h++) {
+      const double rate = hearings[h].rate;
       Sequence sequence;
-      sequence.held_out = clip.held_out;
-      sequence.features =
-          streamed_features (*net, speech_at_rate (speech, rates[r], gain));
-      int64_t frames = std::min (int64_t (double (clip.frames) / rates[r]),
+      sequence.features = streamed_features (*net, heard (speech, hearings[h], random));
+      int64_t frames = std::min (int64_t (double (clip.frames) / rate),
                                  sequence.features.size (0) / 2);
       sequence.features = sequence.features.narrow (0, 0, 2 * frames);
-      sequence.latents = at_rate (clip_latents, rates[r], frames);
-      sequence.pose = at_rate (clip_pose, rates[r], frames);
+      sequence.latents = at_rate (clip_latents, rate, frames);
+      sequence.pose = at_rate (clip_pose, rate, frames);
+      sequence.lips = at_rate (clip_lips, rate, frames);
       (clip.held_out ? set.held_out : set.training).push_back (sequence);
     }
     progress.add ();

@@ -20,7 +20,8 @@ struct Sequence {
   torch::Tensor features; // [2 * frames, feature_size], cut as at run time
   torch::Tensor latents;  // [frames, latent_size], moved to the anchor clip's mean
   torch::Tensor pose;     // [frames, 3] degrees, likewise
-  bool held_out = false;
+  torch::Tensor lips;     // [frames, 40] pixels: landmarks 48 to 67 (x, y) from their
+                          // middle, less the clip's mean
 };
 
 // What the avatar's description takes from the sequences.
@@ -35,7 +36,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE (SequenceFacts, feature_size, rest_latent, re
                                     pose_min, pose_max)
 
 struct SequenceSet {
-  std::vector<Sequence> training; // each clip at several speaking rates
+  std::vector<Sequence> training; // each clip as several hearings of it
   std::vector<Sequence> held_out;
   torch::Tensor latent_mean, latent_std; // [latent_size], of the training latents
   SequenceFacts facts;

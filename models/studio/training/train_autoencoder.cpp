@@ -7,6 +7,7 @@
 #include "models/nn/semantic_encoder.h"
 #include "models/nn/unet.h"
 #include "models/studio/training/contact_sheet.h"
+#include "models/studio/training/frame_latents.h"
 #include "models/studio/training/latent_head.h"
 #include "models/studio/training/optimizer.h"
 #include "models/studio/training/patches.h"
@@ -335,13 +336,8 @@ private:
 
   double step (const Batch &batch)
   {
-    Tensor z;
-    if (encoder_frozen ()) {
-      torch::NoGradGuard guard;
-      z = network_->encoder->forward_patches (batch.for_encoder);
-    } else {
-      z = network_->encoder->forward_patches (batch.for_encoder);
-    }
+    Tensor z = encoder_frozen () ? latents ().index_select (0, batch.frames)
+                                 : network_->encoder->forward_patches (batch.for_encoder);
     Tensor out = network_->unet->forward_patches (batch.noisy, batch.t, z);
     Tensor error = out.to (torch::kFloat) - batch.for_unet.to (torch::kFloat);
     Tensor loss = (error * error * batch.weights).mean ();
@@ -357,6 +353,14 @@ private:
         throw Error (ErrorCode::failed, work_, "the loss is not a number any more",
                      "Resume from the last checkpoint with half the learning rate");
     return value;
+  }
+
+  // Of all frames, by the frozen encoder.
+  const Tensor &latents ()
+  {
+    if (!latents_.defined ())
+      latents_ = frame_latents (network_->encoder, store_);
+    return latents_;
   }
 
   void report (double loss, double rate)
@@ -418,6 +422,7 @@ private:
   Validator validator_;
   TrainLog log_;
   std::unique_ptr<BatchMaker> maker_;
+  Tensor latents_; // once the encoder is frozen
   double minutes_ = 0;
   int bad_steps_ = 0;
   bool encoder_done_ = false; // trained alone, whitened, and left as it is

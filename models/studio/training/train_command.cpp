@@ -3,9 +3,11 @@
 #include <iostream>
 #include <memory>
 
+#include "models/io/bundle.h"
 #include "models/io/files.h"
 #include "models/io/json.h"
 #include "models/studio/command.h"
+#include "models/studio/training/latent_importance.h"
 #include "models/studio/training/pack_avatar.h"
 #include "models/studio/training/train_autoencoder.h"
 #include "models/studio/training/train_speech2latent.h"
@@ -16,12 +18,29 @@ namespace {
 
 struct TrainOptions {
   std::string dataset, avatar, work, stage = "all";
+  std::string init; // an avatar
   int width = 64;
-  int held_out = 40;
+  HeldOut held_out;
+  std::string held_out_clips; // file of names
   AutoencoderTraining autoencoder;
   Speech2LatentTraining speech2latent;
   AvatarPacking packing;
 };
+
+// Another avatar's weights, shape and noise image; what it has not seen stays unseen.
+void
+start_from (TrainOptions &options)
+{
+  namespace fs = std::filesystem;
+  const Bundle avatar = read_bundle (options.init);
+  options.autoencoder.network = avatar.autoencoder.get<AutoencoderConfig> ();
+  options.autoencoder.init = file_path (avatar, bundle_file::autoencoder);
+  fs::copy_file (file_path (avatar, bundle_file::noise),
+                 fs::path (options.work) / "noise.safetensors",
+                 fs::copy_options::skip_existing);
+  if (options.held_out.names.empty () && avatar.training.contains ("held_out"))
+    options.held_out.names = avatar.training["held_out"].get<std::vector<std::string>> ();
+}
 
 void
 run (TrainOptions &options)
@@ -36,9 +55,14 @@ run (TrainOptions &options)
     options.packing.name = std::filesystem::path (options.avatar).filename ().string ();
   const std::string autoencoder = options.work + "/autoencoder.safetensors";
 
+  std::filesystem::create_directories (options.work);
+  options.autoencoder.network = live_autoencoder (options.width);
+  if (!options.held_out_clips.empty ())
+    options.held_out.names = read_words (options.held_out_clips);
+  if (!options.init.empty ())
+    start_from (options);
   FrameStore store (options.dataset, options.work, options.held_out);
   if (all || options.stage == "autoencoder") {
-    options.autoencoder.network = live_autoencoder (options.width);
     train_autoencoder (store, options.work, options.autoencoder);
   }
   if (options.stage == "autoencoder")
@@ -49,19 +73,18 @@ run (TrainOptions &options)
     SequenceSet set = make_sequences (store, autoencoder, options.packing.encoder);
     torch::Tensor importance =
         latent_importance (store, autoencoder, options.work + "/noise.safetensors", set);
-    nlohmann::json figures =
-        train_speech2latent (set, importance, options.work, options.speech2latent);
+    nlohmann::json figures = train_speech2latent (set, importance, options.work,
+                                                  autoencoder, options.speech2latent);
     std::cerr << "speech2latent: " << figures.dump () << "\n";
     const std::string text =
         nlohmann::json{{"facts", set.facts}, {"figures", figures}}.dump (1);
-    AtomicFile file (facts);
-    file.write (text.data (), text.size ());
-    file.commit ();
+    replace_file (facts, text);
   }
   if (all || options.stage == "pack") {
     nlohmann::json json = read_json (facts);
     options.packing.window = options.speech2latent.window;
-    options.packing.figures = json.at ("figures");
+    options.packing.training = {{"held_out", store.held_out_names ()},
+                                {"figures", json.at ("figures")}};
     pack_avatar (options.work, options.avatar, json.at ("facts").get<SequenceFacts> (),
                  options.packing);
     std::cerr << "avatar: " << options.avatar << "\n";
@@ -91,8 +114,14 @@ add_train_command (CLI::App &app)
   command->add_option ("--width", options->width, "Channels of the UNet's first level")
       ->check (CLI::Range (32, 512))
       ->capture_default_str ();
-  command->add_option ("--held-out", options->held_out, "Clips kept from training")
+  command
+      ->add_option ("--held-out", options->held_out.count,
+                    "How many clips to keep from training")
       ->capture_default_str ();
+  command
+      ->add_option ("--held-out-clips", options->held_out_clips,
+                    "File with the names of the clips to keep from training")
+      ->check (CLI::ExistingFile);
   AutoencoderTraining &autoencoder = options->autoencoder;
   command->add_option ("--minutes", autoencoder.minutes, "Of autoencoder training")
       ->capture_default_str ();
@@ -114,8 +143,10 @@ add_train_command (CLI::App &app)
       ->capture_default_str ();
   command->add_option ("--learning-rate", autoencoder.learning_rate, "Of the autoencoder")
       ->capture_default_str ();
-  command->add_option ("--init", autoencoder.init,
-                       "Start from these weights (autoencoder.safetensors of an avatar)");
+  command
+      ->add_option ("--init", options->init,
+                    "Start from the autoencoder of this avatar (a folder)")
+      ->check (CLI::ExistingDirectory);
   command
       ->add_option ("--encoder-minutes", autoencoder.encoder_minutes,
                     "Of training the picture encoder alone, first")
@@ -125,6 +156,10 @@ add_train_command (CLI::App &app)
   command
       ->add_option ("--speech-minutes", options->speech2latent.minutes,
                     "Of speech2latent training")
+      ->capture_default_str ();
+  command
+      ->add_option ("--lip-weight", options->speech2latent.lip_weight,
+                    "Of lips beside latents, in speech2latent's loss")
       ->capture_default_str ();
   command->add_option ("--seed", autoencoder.seed, "Of all random numbers")
       ->capture_default_str ();
@@ -139,7 +174,7 @@ add_train_command (CLI::App &app)
   command->add_option ("--source", consent.source, "The footage, in words");
   command->callback ([options, command] {
     // The encoder that is started from has had its own minutes.
-    if (!options->autoencoder.init.empty () && command->count ("--encoder-minutes") == 0)
+    if (!options->init.empty () && command->count ("--encoder-minutes") == 0)
       options->autoencoder.encoder_minutes = 0;
     options->speech2latent.seed = options->autoencoder.seed;
     run (*options);

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/studio/training/train_speech2latent.h"
 
+#include <array>
 #include <ATen/CPUGeneratorImpl.h>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
 
 #include "models/engine/chunker.h"
-#include "models/nn/diffusion.h"
-#include "models/nn/precision.h"
+#include "models/io/files.h"
 #include "models/nn/speech2latent.h"
-#include "models/nn/unet.h"
 #include "models/nn/weights.h"
+#include "models/studio/training/lip_reading.h"
 #include "models/studio/training/optimizer.h"
-#include "models/studio/training/region_weights.h"
 #include "models/studio/training/train_log.h"
 
 namespace daetalker {
@@ -34,62 +33,13 @@ Speech2LatentTraining::Speech2LatentTraining ()
   network.conformer.pre_norm = true;
 }
 
-Tensor
-latent_importance (const FrameStore &store, const std::string &autoencoder,
-                   const std::string &noise_file, const SequenceSet &set)
-{
-  torch::NoGradGuard guard;
-  Metadata metadata;
-  TensorMap weights = load_tensors (autoencoder, &metadata);
-  auto config = nlohmann::json::parse (metadata.at ("network")).get<AutoencoderConfig> ();
-  UNet unet (config.unet);
-  load_weights (*unet, without_prefix (weights, "unet."), autoencoder);
-  torch::ScalarType type = has_fast_bfloat16 () ? torch::kBFloat16 : torch::kFloat;
-  convert_convolutions (*unet, type);
-  unet->eval ();
-  int patch = config.unet.patch;
-  Tensor noise =
-      to_patches (load_tensors (noise_file).at ("x_T").to (torch::kFloat).unsqueeze (0),
-                  patch)
-          .to (type);
-  Tensor t = torch::full ({1}, diffusion_steps - 1, torch::kFloat);
-  // The mean face's landmarks say where its mouth is.
-  Tensor region = region_weights (store.landmarks ().mean (0, true), store.side (), patch,
-                                  RegionGains ());
-
-  int64_t size = set.latent_mean.size (0);
-  constexpr int64_t batch = 16, bases = 3;
-  Tensor total = torch::zeros ({size});
-  for (int64_t b = 0; b < bases; b++) {
-    const Sequence &sequence = set.training[size_t (b) * set.training.size () / bases];
-    Tensor base = sequence.latents[sequence.latents.size (0) / 2];
-    auto render = [&] (const Tensor &z) {
-      return unet
-          ->forward_patches (noise.expand ({z.size (0), -1, -1, -1})
-                                 .contiguous (at::MemoryFormat::ChannelsLast),
-                             t, z)
-          .to (torch::kFloat);
-    };
-    Tensor picture = render (base.unsqueeze (0));
-    for (int64_t first = 0; first < size; first += batch) {
-      int64_t count = std::min (batch, size - first);
-      Tensor moved = base.repeat ({count, 1});
-      for (int64_t i = 0; i < count; i++)
-        moved[i][first + i] += set.latent_std[first + i];
-      Tensor change = (render (moved) - picture).pow (2) * region;
-      total.narrow (0, first, count) += change.mean ({1, 2, 3});
-    }
-  }
-  total = total / total.mean ();
-  return (0.02 + 0.98 * total).clamp_max (50);
-}
-
 namespace {
 
 struct Windows {
   Tensor features;   // [B, 2 * T, F]
   Tensor latents;    // [B, T, Z] normalised
   Tensor pose;       // [B, T, 3]
+  Tensor lips;       // [B, T, 40]
   int64_t kept = 0;  // first frame that run time keeps of the window
   int64_t count = 1; // how many it keeps
 };
@@ -106,9 +56,18 @@ public:
       targets_.push_back (network->normalise (sequence.latents));
   }
 
-  // Windows as run time cuts them.  One batch in six lies at the start of the
-  // stream, where there is less context on the left, or at its end.
-  Windows next ()
+  LipReading lip_reading () const
+  {
+    std::vector<Tensor> lips;
+    for (const Sequence &sequence : set_.training)
+      lips.push_back (sequence.lips);
+    return LipReading (torch::cat (targets_), torch::cat (lips));
+  }
+
+  // Windows as run time cuts them, but with `kept` frames between the contexts.  One
+  // batch in six lies at the start of the stream, where there is less context on the
+  // left, or at its end.
+  Windows next (int64_t kept)
   {
     const Window &window = options_.window;
     int64_t left = window.left, right = window.right;
@@ -119,9 +78,9 @@ public:
       right = draw (window.right + 1);
     Windows result;
     result.kept = left;
-    result.count = window.chunk;
-    int64_t length = left + window.chunk + right;
-    std::vector<Tensor> features, latents, pose;
+    result.count = kept;
+    int64_t length = left + kept + right;
+    std::vector<Tensor> features, latents, pose, lips;
     while (int64_t (features.size ()) < options_.batch) {
       size_t index = size_t (draw (int64_t (set_.training.size ())));
       const Sequence &sequence = set_.training[index];
@@ -134,10 +93,12 @@ public:
       features.push_back (sequence.features.narrow (0, 2 * first, 2 * length));
       latents.push_back (targets_[index].narrow (0, first, length));
       pose.push_back (sequence.pose.narrow (0, first, length));
+      lips.push_back (sequence.lips.narrow (0, first, length));
     }
     result.features = torch::stack (features);
     result.latents = torch::stack (latents);
     result.pose = torch::stack (pose);
+    result.lips = torch::stack (lips);
     return result;
   }
 
@@ -173,104 +134,203 @@ stream (Speech2Latent &network, const Sequence &sequence, const Window &window)
   return {torch::cat (latents), torch::cat (pose)};
 }
 
-// The share of the latents' (weighted) variance that is foretold, and the pose's
-// error in degrees, on clips that were held out.
-nlohmann::json
-validate (Speech2Latent &network, const SequenceSet &set, const Tensor &importance,
-          const Window &window)
+// How two courses of one clip go together.
+struct Likeness {
+  double correlation;
+  double amplitude; // standard deviation of `made` over that of `real`
+};
+
+Likeness
+likeness (const Tensor &made, const Tensor &real)
 {
-  torch::NoGradGuard guard;
-  network->eval ();
-  double error = 0, variance = 0, pose_error = 0;
-  int64_t frames = 0;
-  for (const Sequence &sequence : set.held_out) {
-    auto output = stream (network, sequence, window);
-    Tensor target = network->normalise (sequence.latents);
-    error += ((output.latents - target).pow (2) * importance).sum ().item<double> ();
-    variance +=
-        ((target - target.mean (0, true)).pow (2) * importance).sum ().item<double> ();
-    pose_error += (output.pose - sequence.pose).abs ().sum ().item<double> () / 3;
-    frames += sequence.latents.size (0);
-  }
-  network->train ();
-  return {{"explained_variance", 1 - error / variance},
-          {"pose_error_degrees", pose_error / double (frames)}};
+  const Tensor a = made - made.mean (), b = real - real.mean ();
+  const double aa = a.square ().sum ().item<double> ();
+  const double bb = b.square ().sum ().item<double> ();
+  const double ab = (a * b).sum ().item<double> ();
+  return {ab / std::sqrt (std::max (aa * bb, 1e-12)),
+          std::sqrt (aa / std::max (bb, 1e-12))};
 }
+
+class Trainer {
+public:
+  Trainer (const SequenceSet &set, const Tensor &importance, const std::string &work,
+           const std::string &autoencoder, const Speech2LatentTraining &options)
+      : set_ (set), importance_ (importance), options_ (options), work_ (work),
+        autoencoder_ (sha256_of_file (autoencoder)), network_ (make_network ()),
+        adam_ (*network_, AdamOptions ()), sampler_ (set, options_, network_),
+        lip_reading_ (sampler_.lip_reading ()), log_ (work + "/speech2latent.jsonl")
+  {
+    resume ();
+  }
+
+  nlohmann::json run ()
+  {
+    Clock::time_point start = Clock::now ();
+    const double before = minutes_;
+    double saved = minutes_;
+    std::array<double, 3> sums{};
+    network_->train ();
+    while (minutes_ < options_.minutes) {
+      const std::array<double, 3> losses = step ();
+      for (size_t i = 0; i < sums.size (); i++)
+        sums[i] += losses[i] / report_every;
+      minutes_ =
+          before + std::chrono::duration<double> (Clock::now () - start).count () / 60;
+      if (adam_.steps () % report_every == 0) {
+        report (sums);
+        sums = {};
+      }
+      if (minutes_ - saved >= options_.checkpoint_minutes) {
+        save ();
+        saved = minutes_;
+      }
+    }
+    return save ();
+  }
+
+private:
+  static constexpr int report_every = 100;
+
+  Speech2Latent make_network ()
+  {
+    options_.network.feature_size = int (set_.training.at (0).features.size (1));
+    options_.network.latent_size = int (set_.latent_mean.size (0));
+    torch::manual_seed (options_.seed);
+    Speech2Latent network (options_.network);
+    network->set_latent_statistics (set_.latent_mean, set_.latent_std);
+    return network;
+  }
+
+  // Losses of latents, lips and pose.
+  std::array<double, 3> step ()
+  {
+    const double done = std::min (1.0, minutes_ / options_.minutes);
+    const double warm = std::min (1.0, (adam_.steps () + 1) / 200.0);
+    adam_.set_learning_rate (options_.learning_rate * warm *
+                             (0.05 + 0.95 * 0.5 * (1 + std::cos (M_PI * done))));
+    Windows windows = sampler_.next (done < options_.kept_share ? options_.kept
+                                                                : options_.window.chunk);
+    auto output = network_->forward (windows.features, windows.pose);
+    // Frames that run time throws away teach too, a little: they are many, and
+    // their contexts are not the ones that count.
+    Tensor weight = torch::full ({windows.latents.size (1)}, 0.05);
+    weight.narrow (0, windows.kept, windows.count).fill_ (1);
+    weight = weight / weight.sum ();
+    Tensor latents =
+        ((output.latents - windows.latents).square () * importance_).mean (2);
+    Tensor lips = lip_reading_.error (output.latents, windows.lips);
+    Tensor pose = ((output.pose - windows.pose) / 5).square ().sum (2);
+    const auto weighted = [&] (const Tensor &errors) {
+      return (errors * weight).sum (1).mean ();
+    };
+    latents = weighted (latents);
+    lips = weighted (lips);
+    pose = weighted (pose);
+    Tensor loss =
+        latents + options_.lip_weight * lips + options_.pose_weight * 0.1 * pose;
+    loss.backward ();
+    adam_.step ();
+    return {latents.item<double> (), lips.item<double> (), pose.item<double> ()};
+  }
+
+  void report (const std::array<double, 3> &losses)
+  {
+    log_.progress ("speech2latent", minutes_, options_.minutes,
+                   {{"latents", losses[0]}, {"lips", losses[1]}, {"pose", losses[2]}});
+    log_.write ({{"step", adam_.steps ()},
+                 {"minutes", minutes_},
+                 {"latent_loss", losses[0]},
+                 {"lip_loss", losses[1]},
+                 {"pose_loss", losses[2]}});
+  }
+
+  // With the averaged weights, on clips that were held out: the share of the latents'
+  // (weighted) variance that is foretold; mouths as the latents tell them, beside the
+  // landmarks; the pose's error in degrees.
+  nlohmann::json validate (Speech2Latent &network) const
+  {
+    torch::NoGradGuard guard;
+    double error = 0, variance = 0, pose_error = 0, correlation = 0, amplitude = 0;
+    int64_t frames = 0;
+    for (const Sequence &sequence : set_.held_out) {
+      auto output = stream (network, sequence, options_.window);
+      Tensor target = network->normalise (sequence.latents);
+      error += ((output.latents - target).square () * importance_).sum ().item<double> ();
+      variance += ((target - target.mean (0, true)).square () * importance_)
+                      .sum ()
+                      .item<double> ();
+      pose_error += (output.pose - sequence.pose).abs ().sum ().item<double> () / 3;
+      frames += sequence.latents.size (0);
+      const Likeness mouth = likeness (mouth_opening (lip_reading_.read (output.latents)),
+                                       mouth_opening (sequence.lips));
+      correlation += mouth.correlation;
+      amplitude += mouth.amplitude;
+    }
+    const double clips = double (set_.held_out.size ());
+    return {{"explained_variance", 1 - error / variance},
+            {"mouth_opening_correlation", correlation / clips},
+            {"mouth_opening_amplitude", amplitude / clips},
+            {"pose_error_degrees", pose_error / double (frames)},
+            {"steps", adam_.steps ()},
+            {"minutes", minutes_}};
+  }
+
+  nlohmann::json save ()
+  {
+    torch::NoGradGuard guard;
+    Speech2Latent averaged (options_.network);
+    averaged->set_latent_statistics (set_.latent_mean, set_.latent_std);
+    TensorMap weights = adam_.averaged ();
+    for (auto &item : averaged->named_parameters ())
+      item.value ().copy_ (weights.at (item.key ()));
+    averaged->eval ();
+    nlohmann::json figures = validate (averaged);
+    log_.write (figures);
+    save_tensors (work_ + "/speech2latent.safetensors", named_weights (*averaged),
+                  {{"network", nlohmann::json (options_.network).dump ()}});
+    save_tensors (state_path (), adam_.state (),
+                  {{"step", std::to_string (adam_.steps ())},
+                   {"minutes", std::to_string (minutes_)},
+                   {"autoencoder", autoencoder_}});
+    return figures;
+  }
+
+  std::string state_path () const { return work_ + "/speech2latent.state.safetensors"; }
+
+  void resume ()
+  {
+    if (!std::filesystem::exists (state_path ()))
+      return;
+    Metadata metadata;
+    TensorMap state = load_tensors (state_path (), &metadata);
+    if (metadata.at ("autoencoder") != autoencoder_)
+      return; // other latents
+    adam_.load_state (state, std::stoll (metadata.at ("step")), state_path ());
+    minutes_ = std::stod (metadata.at ("minutes"));
+  }
+
+  const SequenceSet &set_;
+  const Tensor importance_;
+  Speech2LatentTraining options_;
+  const std::string work_;
+  const std::string autoencoder_; // SHA-256
+  Speech2Latent network_;
+  MasterAdam adam_;
+  WindowSampler sampler_;
+  LipReading lip_reading_;
+  TrainLog log_;
+  double minutes_ = 0;
+};
 
 } // namespace
 
 nlohmann::json
 train_speech2latent (const SequenceSet &set, const Tensor &importance,
-                     const std::string &work, const Speech2LatentTraining &given)
+                     const std::string &work, const std::string &autoencoder,
+                     const Speech2LatentTraining &options)
 {
   std::filesystem::create_directories (work);
-  Speech2LatentTraining options = given;
-  options.network.feature_size = int (set.training.at (0).features.size (1));
-  options.network.latent_size = int (set.latent_mean.size (0));
-  torch::manual_seed (options.seed);
-  Speech2Latent network (options.network);
-  network->set_latent_statistics (set.latent_mean, set.latent_std);
-  AdamOptions adam_options;
-  adam_options.learning_rate = options.learning_rate;
-  MasterAdam adam (*network, adam_options);
-  WindowSampler sampler (set, options, network);
-  TrainLog log (work + "/speech2latent.jsonl");
-  network->train ();
-
-  Clock::time_point start = Clock::now ();
-  double loss_sum = 0, pose_sum = 0;
-  nlohmann::json figures;
-  double minutes = 0;
-  while (minutes < options.minutes) {
-    minutes = std::chrono::duration<double> (Clock::now () - start).count () / 60;
-    double done = std::min (1.0, minutes / options.minutes);
-    double warm = std::min (1.0, (adam.steps () + 1) / 200.0);
-    adam.set_learning_rate (options.learning_rate * warm *
-                            (0.05 + 0.95 * 0.5 * (1 + std::cos (M_PI * done))));
-    Windows windows = sampler.next ();
-    auto output = network->forward (windows.features, windows.pose);
-    // Frames that run time throws away teach too, a little: they are many, and
-    // their contexts are not the ones that count.
-    Tensor weight = torch::full ({windows.latents.size (1)}, 0.05);
-    weight.narrow (0, windows.kept, windows.count).fill_ (1);
-    weight = (weight / weight.sum ()).view ({1, -1, 1});
-    Tensor latent_loss =
-        ((output.latents - windows.latents).pow (2) * importance * weight)
-            .sum (1)
-            .mean ();
-    Tensor pose_loss =
-        (((output.pose - windows.pose) / 5).pow (2) * weight).sum (1).mean ();
-    Tensor loss = latent_loss + options.pose_weight * 0.1 * pose_loss;
-    loss.backward ();
-    adam.step ();
-    loss_sum += latent_loss.item<double> ();
-    pose_sum += pose_loss.item<double> ();
-    if (adam.steps () % 100 == 0) {
-      log.progress ("speech2latent", minutes, options.minutes,
-                    {{"latents", loss_sum / 100}, {"pose", pose_sum / 100}});
-      nlohmann::json entry = {{"step", adam.steps ()},
-                              {"minutes", minutes},
-                              {"latent_loss", loss_sum / 100},
-                              {"pose_loss", pose_sum / 100}};
-      if (adam.steps () % 1000 == 0)
-        entry.update (validate (network, set, importance, options.window));
-      log.write (entry);
-      loss_sum = pose_sum = 0;
-    }
-  }
-
-  {
-    torch::NoGradGuard guard;
-    TensorMap averaged = adam.averaged ();
-    for (auto &item : network->named_parameters ())
-      item.value ().copy_ (averaged.at (item.key ()));
-  }
-  figures = validate (network, set, importance, options.window);
-  figures["steps"] = adam.steps ();
-  log.write (figures);
-  save_tensors (work + "/speech2latent.safetensors", named_weights (*network),
-                {{"network", nlohmann::json (options.network).dump ()}});
-  return figures;
+  return Trainer (set, importance, work, autoencoder, options).run ();
 }
 
 } // namespace daetalker

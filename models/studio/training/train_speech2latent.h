@@ -13,27 +13,33 @@ namespace daetalker {
 
 struct Speech2LatentTraining {
   Speech2LatentConfig network; // feature_size and latent_size are set from the data
-  Window window{12, 1, 2};     // video frames
+  Window window{12, 1, 2};     // video frames, at run time
   int batch = 48;              // windows
-  double minutes = 12;
+  int kept = 8;                // frames of each window that count, at first
+  double kept_share = 0.6;     // of the minutes that "at first" lasts
+  double minutes = 20;
   double learning_rate = 5e-4; // falls to a twentieth along a cosine
   double pose_weight = 1;
+  double lip_weight = 1;
+  double checkpoint_minutes = 3;
   uint64_t seed = 1;
 
   Speech2LatentTraining ();
 };
 
-// How much each latent dimension moves the picture, mouth and eyes first: mean 1,
-// [latent_size].  Latents are not all alike, and a plain squared error spends the
-// network on those that nobody sees.
-torch::Tensor latent_importance (const FrameStore &store, const std::string &autoencoder,
-                                 const std::string &noise, const SequenceSet &set);
-
-// Writes `work`/speech2latent.safetensors (averaged weights; its shape in the
-// metadata's "network"), speech2latent.jsonl; returns the held-out figures.
+// Trains until `minutes` are used up, over all resumed runs.  Windows are those of
+// run time; for the first share of the minutes they are longer, so that more of
+// their frames teach.  Writes into the folder `work`:
+//   speech2latent.safetensors        averaged weights; the shape in the metadata's
+//                                    "network"
+//   speech2latent.state.safetensors  everything that resuming needs; of no use, and
+//                                    not used, with another autoencoder
+//   speech2latent.jsonl              log
+// Returns the figures on the clips held out.
 nlohmann::json train_speech2latent (const SequenceSet &set,
                                     const torch::Tensor &importance,
                                     const std::string &work,
+                                    const std::string &autoencoder,
                                     const Speech2LatentTraining &options);
 
 } // namespace daetalker

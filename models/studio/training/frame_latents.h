@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The latents of a dataset's frames.
+#pragma once
+
+#include "models/nn/semantic_encoder.h"
+#include "models/studio/training/frame_store.h"
+
+namespace daetalker {
+
+// [N, latent_size] float32, of all frames of the store; with a progress bar.
+torch::Tensor frame_latents (SemanticEncoder &encoder, const FrameStore &store);
+
+} // namespace daetalker

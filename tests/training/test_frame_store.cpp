@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/studio/training/frame_store.h"
+
+#include "models/io/tensors.h"
+#include "models/studio/clip_writer.h"
+#include "models/studio/dataset.h"
+#include "models/studio/media.h"
+#include "tests/models/expect_error.h"
+#include "tests/models/temporary_folder.h"
+
+#include <gst/gst.h>
+#include <gtest/gtest.h>
+
+using namespace daetalker;
+using daetalker::test::TemporaryFolder;
+using torch::Tensor;
+
+namespace {
+
+constexpr int frames = 3;
+const std::vector<std::string> names = {"a", "b", "c", "d", "e", "f"};
+
+// The brightness of every pixel of frame `frame`, and each of its samples.
+int
+mark (size_t clip, int frame)
+{
+  return int (10 * clip) + frame;
+}
+
+void
+write_clip (const std::string &dataset, size_t clip)
+{
+  std::vector<int16_t> speech;
+  for (int frame = 0; frame < frames; frame++)
+    speech.insert (speech.end (), samples_per_frame, int16_t (mark (clip, frame)));
+  const std::string path = dataset_clip_path (dataset, names[clip]);
+  ClipWriter writer (path + ".mkv", speech);
+  for (int frame = 0; frame < frames; frame++)
+    writer.write (cv::Mat (256, 256, CV_8UC3, cv::Scalar::all (mark (clip, frame))));
+  writer.finish ();
+  save_tensors (path + ".safetensors", {{"landmarks", torch::zeros ({frames, 68, 2})},
+                                        {"pose", torch::zeros ({frames, 3})}});
+}
+
+class FrameStoreTest : public testing::Test {
+protected:
+  void SetUp () override
+  {
+    gst_init (nullptr, nullptr);
+    std::filesystem::create_directories (dataset_ + "/clips");
+    DatasetIndex index;
+    for (size_t i = 0; i < names.size (); i++) {
+      write_clip (dataset_, i);
+      DatasetClip clip;
+      clip.name = names[i];
+      clip.frames = frames;
+      clip.prepared = true;
+      index.clips.push_back (clip);
+    }
+    save_dataset_index (dataset_, index);
+  }
+
+  FrameStore open (const HeldOut &held_out)
+  {
+    return FrameStore (dataset_, folder_ / "work", held_out);
+  }
+
+  TemporaryFolder folder_;
+  const std::string dataset_ = folder_ / "dataset";
+};
+
+using Names = std::vector<std::string>;
+
+} // namespace
+
+TEST_F (FrameStoreTest, HoldsPicturesAndSound)
+{
+  const FrameStore store = open ({2, {}});
+  ASSERT_EQ (store.frames (), int64_t (frames * names.size ()));
+  const Tensor pictures = store.pictures (torch::tensor ({4, 17}, torch::kLong));
+  EXPECT_EQ (pictures[0].min ().item<int> (), mark (1, 1));
+  EXPECT_EQ (pictures[1].max ().item<int> (), mark (5, 2));
+  const Tensor speech = store.speech (store.clips ()[3]);
+  ASSERT_EQ (speech.size (0), frames * samples_per_frame);
+  EXPECT_EQ (speech[0].item<int> (), mark (3, 0));
+  EXPECT_EQ (speech[-1].item<int> (), mark (3, 2));
+}
+
+TEST_F (FrameStoreTest, WhatIsHeldOutIsNotTrainedOn)
+{
+  const FrameStore store = open ({2, {}});
+  EXPECT_EQ (store.held_out_names (), Names ({"b", "e"}));
+  EXPECT_EQ (store.training ().size (0), 4 * frames);
+  EXPECT_EQ (store.validation ()[0].item<int> (), 1 * frames);
+}
+
+TEST_F (FrameStoreTest, HeldOutByNameAsFarAsThere)
+{
+  EXPECT_EQ (open ({2, {"f", "zz", "c"}}).held_out_names (), Names ({"c", "f"}));
+}
+
+// Measured on what was trained on, an avatar would look better than it is.
+TEST_F (FrameStoreTest, HeldOutStaysHeldOut)
+{
+  EXPECT_EQ (open ({2, {}}).held_out_names (), Names ({"b", "e"}));
+  EXPECT_EQ (open ({3, {}}).held_out_names (), Names ({"b", "e"}));
+  EXPECT_EQ (open ({2, {"a"}}).held_out_names (), Names ({"b", "e"}));
+}
+
+TEST_F (FrameStoreTest, NothingToHoldOutOrToTrainOn)
+{
+  EXPECT_ERROR (open ({0, {}}), ErrorCode::wrong_model, "0 would be held out");
+  EXPECT_ERROR (open ({6, {}}), ErrorCode::wrong_model, "held out");
+  EXPECT_ERROR (open ({2, {"zz"}}), ErrorCode::wrong_model, "0 would be held out");
+}
+
+TEST_F (FrameStoreTest, AnotherDatasetIsNotTakenForTheOld)
+{
+  open ({2, {}});
+  DatasetIndex index = load_dataset_index (dataset_);
+  index.clips.pop_back ();
+  save_dataset_index (dataset_, index);
+  EXPECT_ERROR (open ({2, {}}), ErrorCode::wrong_model, "is not the dataset");
+}
