@@ -28,7 +28,7 @@
 // Pointwise convolutions are linear layers here: weight [out, in], not [out, in, 1].
 #pragma once
 
-#include "models/nn/speech2latent_config.h"
+#include "models/nn/conformer_config.h"
 
 #include <torch/torch.h>
 

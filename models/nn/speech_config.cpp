@@ -13,6 +13,9 @@ constexpr Window wav2vec2_window = {100, 10, 10};
 // An analysis window of 25 ms reaches 7.5 ms into either neighbour.
 constexpr Window log_mel_window = {1, 1, 1};
 
+// 800 ms of past, 80 ms of future.
+constexpr Window log_mel_conformer_window = {40, 2, 4};
+
 int
 Wav2Vec2Config::hop () const
 {
@@ -54,6 +57,35 @@ parse_log_mel (const ConfigReader &config)
   if (c.min_frequency >= c.max_frequency)
     config.fail ("\"min_frequency\" must be below \"max_frequency\"");
   return c;
+}
+
+static LogMelConformerConfig
+parse_log_mel_conformer (const ConfigReader &config)
+{
+  const LogMelConformerConfig c = {parse_log_mel (config),
+                                   parse_conformer_config (config.object ("conformer"))};
+  if (conformer_weights (c.conformer) > 1e9)
+    config.fail ("it asks for more than 10^9 weights");
+  return c;
+}
+
+void
+to_json (nlohmann::json &json, const LogMelConformerConfig &config)
+{
+  const LogMelConfig &log_mel = config.log_mel;
+  json = {{"model_type", "log-mel-conformer"},
+          {"sampling_rate", log_mel.sampling_rate},
+          {"num_mel_bins", log_mel.num_mel_bins},
+          {"frame_length", log_mel.frame_length},
+          {"hop_length", log_mel.hop_length},
+          {"stack", log_mel.stack},
+          {"fft_length", log_mel.fft_length},
+          {"min_frequency", log_mel.min_frequency},
+          {"max_frequency", log_mel.max_frequency},
+          {"floor", log_mel.floor},
+          {"mean", log_mel.mean},
+          {"std", log_mel.std},
+          {"conformer", config.conformer}};
 }
 
 static Wav2Vec2Config
@@ -122,6 +154,9 @@ parse_speech_config (const ConfigReader &config, const ConfigReader &preprocesso
   if (type == "log-mel") {
     result.model = parse_log_mel (config);
     result.window = log_mel_window;
+  } else if (type == "log-mel-conformer") {
+    result.model = parse_log_mel_conformer (config);
+    result.window = log_mel_conformer_window;
   } else if (type == "wav2vec2" || type == "hubert") {
     result.model = parse_wav2vec2 (config, preprocessor, file);
     result.window = wav2vec2_window;
@@ -129,7 +164,8 @@ parse_speech_config (const ConfigReader &config, const ConfigReader &preprocesso
     throw Error (ErrorCode::wrong_model, file,
                  type.empty () ? "it names no \"model_type\""
                                : "the model type \"" + type + "\" is not supported",
-                 "Take a model of the type wav2vec2, hubert or log-mel");
+                 "Take a model of the type wav2vec2, hubert, log-mel or "
+                 "log-mel-conformer");
   }
   const ConfigReader window = config.object ("daetalker_window");
   result.window.left = window.integer ("left", result.window.left, 0, 100000);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Configurations of the speech encoders: config.json as Hugging Face writes it,
-// and our own "log-mel" model type.  Free of LibTorch.
+// and our own model types "log-mel" and "log-mel-conformer".  Free of LibTorch.
 #pragma once
 
 #include "models/engine.h"
-#include "models/nn/config.h"
+#include "models/nn/conformer_config.h"
 
 #include <string>
 #include <variant>
@@ -35,6 +35,16 @@ struct LogMelConfig {
   int feature_size () const { return num_mel_bins * stack; }
 };
 
+// Conformer blocks on log-mel ("model_type": "log-mel-conformer"): the keys of
+// log-mel, and "conformer" with those of ConformerConfig.
+struct LogMelConformerConfig {
+  LogMelConfig log_mel;
+  ConformerConfig conformer;
+};
+
+// As config.json holds it.
+void to_json (nlohmann::json &json, const LogMelConformerConfig &config);
+
 // wav2vec 2.0 and HuBERT.  Names and defaults as in Hugging Face's
 // Wav2Vec2Config and HubertConfig; the defaults are wav2vec2-base.
 struct Wav2Vec2Config {
@@ -63,7 +73,7 @@ struct Wav2Vec2Config {
 };
 
 struct SpeechEncoderConfig {
-  std::variant<LogMelConfig, Wav2Vec2Config> model;
+  std::variant<LogMelConfig, LogMelConformerConfig, Wav2Vec2Config> model;
   Window window; // default, in feature frames
 };
 

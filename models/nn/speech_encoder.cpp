@@ -2,7 +2,7 @@
 #include "models/nn/speech_encoder.h"
 
 #include "models/io/json.h"
-#include "models/nn/logmel.h"
+#include "models/nn/logmel_conformer.h"
 #include "models/nn/wav2vec2.h"
 #include "models/nn/weights.h"
 
@@ -37,8 +37,20 @@ namespace {
 
 // A configuration may ask for terabytes: it gets no more than the checkpoint holds.
 void
-check_size (const Wav2Vec2Config &config, const TensorMap &weights,
-            const std::string &file)
+check_size (double needed, const TensorMap &weights, const std::string &file)
+{
+  double held = 0;
+  for (const auto &[name, tensor] : weights)
+    held += static_cast<double> (tensor.numel ());
+  if (needed > held)
+    throw Error (ErrorCode::wrong_model, file,
+                 "it holds fewer numbers than a model of this config.json has",
+                 "Use the weights and the configuration of one model");
+}
+
+// At least so many numbers does a wav2vec 2.0 of this shape have.
+double
+wav2vec2_weights (const Wav2Vec2Config &config)
 {
   const double size = config.hidden_size;
   double needed =
@@ -49,13 +61,7 @@ check_size (const Wav2Vec2Config &config, const TensorMap &weights,
     needed += in * config.conv_dim[i] * config.conv_kernel[i];
     in = config.conv_dim[i];
   }
-  double held = 0;
-  for (const auto &[name, tensor] : weights)
-    held += static_cast<double> (tensor.numel ());
-  if (needed > held)
-    throw Error (ErrorCode::wrong_model, file,
-                 "it holds fewer numbers than a model of this config.json has",
-                 "Use the weights and the configuration of one model");
+  return needed;
 }
 
 class LogMelEncoder : public SpeechEncoderNet {
@@ -77,6 +83,32 @@ public:
 
 private:
   LogMel net_;
+};
+
+class LogMelConformerEncoder : public SpeechEncoderNet {
+public:
+  LogMelConformerEncoder (const LogMelConformerConfig &config, const TensorMap &weights,
+                          const std::string &file)
+      : net_ (config)
+  {
+    sampling_rate_ = config.log_mel.sampling_rate;
+    hop_ = config.log_mel.hop ();
+    state_size_ = config.conformer.size;
+    load_weights (*net_, weights, file);
+    net_->eval ();
+  }
+
+  torch::Tensor forward (const torch::Tensor &wave, int layer) override
+  {
+    resolve_layer (layer);
+    return net_->forward (wave);
+  }
+
+  // In float32 whatever the type: it is small, and log-mel's range is large.
+  void to (torch::Device device, torch::ScalarType) override { net_->to_device (device); }
+
+private:
+  LogMelConformer net_;
 };
 
 class Wav2Vec2Encoder : public SpeechEncoderNet {
@@ -167,11 +199,16 @@ make_speech_encoder (const std::string &folder)
   std::unique_ptr<SpeechEncoderNet> net;
   if (const auto *log_mel = std::get_if<LogMelConfig> (&config.model)) {
     net = std::make_unique<LogMelEncoder> (*log_mel);
+  } else if (const auto *small = std::get_if<LogMelConformerConfig> (&config.model)) {
+    std::string file;
+    const TensorMap weights = load_checkpoint (folder, file);
+    check_size (conformer_weights (small->conformer), weights, file);
+    net = std::make_unique<LogMelConformerEncoder> (*small, weights, file);
   } else {
     std::string file;
     const TensorMap weights = import_wav2vec2 (load_checkpoint (folder, file), file);
     const auto &model = std::get<Wav2Vec2Config> (config.model);
-    check_size (model, weights, file);
+    check_size (wav2vec2_weights (model), weights, file);
     net = std::make_unique<Wav2Vec2Encoder> (model, weights, file);
   }
   net->folder_ = folder;

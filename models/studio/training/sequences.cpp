@@ -2,10 +2,7 @@
 #include "models/studio/training/sequences.h"
 
 #include <cmath>
-#include <optional>
-#include <random>
 
-#include "models/engine/chunker.h"
 #include "models/io/tensors.h"
 #include "models/nn/precision.h"
 #include "models/nn/semantic_encoder.h"
@@ -13,6 +10,8 @@
 #include "models/nn/weights.h"
 #include "models/studio/progress.h"
 #include "models/studio/training/frame_latents.h"
+#include "models/studio/training/speech_augmenter.h"
+#include "models/studio/training/streamed_features.h"
 
 namespace daetalker {
 
@@ -20,16 +19,9 @@ using torch::Tensor;
 
 namespace {
 
-// How a clip is heard.  Pitch and formants move with the rate, so that other voices
-// are not quite new; mouths stay shut in noise.
-struct Hearing {
-  double rate = 1;
-  double gain = 1;
-  std::optional<double> noise_db; // of the noise, below the speech
-};
-
-const std::vector<Hearing> hearings = {
-    {}, {0.86, 0.5, 22.0}, {0.94, 1.4, 10.0}, {1.07, 0.25, 16.0}, {1.16, 1.0, 28.0}};
+// Speaking rates at which each clip is heard: pitch and formants move with them, so
+// that other voices are not quite new.  The first as it is; the others augmented.
+const std::vector<double> rates = {1.0, 0.86, 0.94, 1.07, 1.16};
 
 Tensor
 all_latents (const FrameStore &store, const std::string &autoencoder)
@@ -43,40 +35,6 @@ all_latents (const FrameStore &store, const std::string &autoencoder)
   convert_convolutions (*encoder, type);
   encoder->eval ();
   return frame_latents (encoder, store);
-}
-
-// Features as a stream gives them, chunk by chunk; equal windows go through the
-// network together.
-Tensor
-streamed_features (SpeechEncoderNet &net, const std::vector<float> &samples)
-{
-  Chunker chunker (net.window (), 1, net.hop (), Chunker::Tail::zeros);
-  chunker.push (samples.data (), samples.size ());
-  chunker.finish ();
-  std::vector<Tensor> result, waves;
-  int64_t from = 0, to = 0; // frames that are kept of each window
-  const auto compute = [&] {
-    if (!waves.empty ())
-      result.push_back (
-          net.forward (torch::stack (waves), -1).slice (1, from, to).flatten (0, 1));
-    waves.clear ();
-  };
-  Chunk chunk;
-  const float *rows = nullptr;
-  size_t count = 0;
-  while (chunker.next (chunk, rows, count)) {
-    const int64_t left = chunk.begin - chunk.window_begin;
-    const int64_t right = chunk.end - chunk.window_begin;
-    if (left != from || right != to ||
-        (!waves.empty () && waves.back ().size (0) != int64_t (count)))
-      compute ();
-    from = left;
-    to = right;
-    waves.push_back (
-        torch::from_blob (const_cast<float *> (rows), {int64_t (count)}).clone ());
-  }
-  compute ();
-  return torch::cat (result);
 }
 
 // [frames, n] read at `rate` times the speed; linear between frames.
@@ -93,35 +51,19 @@ at_rate (const Tensor &rows, double rate, int64_t frames)
   return first * (1 - share) + second * share;
 }
 
-// Noise whose spectrum falls more or less steeply is added before the gain.
-std::vector<float>
-heard (const std::vector<int16_t> &speech, const Hearing &hearing, std::mt19937 &random)
+// int16 [L] -> [L / rate] in [-1, 1].
+Tensor
+speech_at_rate (const Tensor &speech, double rate)
 {
-  const size_t count = size_t (double (speech.size ()) / hearing.rate);
-  std::vector<float> result (count);
-  double power = 0;
-  for (size_t i = 0; i < count; i++) {
-    const double position = double (i) * hearing.rate;
-    const size_t below = size_t (position);
-    const size_t above = std::min (below + 1, speech.size () - 1);
-    const double share = position - double (below);
-    result[i] = float ((speech[below] * (1 - share) + speech[above] * share) / 32768);
-    power += double (result[i]) * result[i];
-  }
-  if (hearing.noise_db) {
-    const double level =
-        std::sqrt (power / double (count)) * std::pow (10, -*hearing.noise_db / 20);
-    const double slope = std::uniform_real_distribution<double> (0, 0.95) (random);
-    std::normal_distribution<double> normal (0, std::sqrt (1 - slope * slope));
-    double noise = 0;
-    for (float &sample : result) {
-      noise = slope * noise + normal (random);
-      sample += float (level * noise);
-    }
-  }
-  for (float &sample : result)
-    sample *= float (hearing.gain);
-  return result;
+  const Tensor samples = speech.to (torch::kFloat).unsqueeze (1) / 32768;
+  return at_rate (samples, rate, int64_t (double (samples.size (0)) / rate)).squeeze (1);
+}
+
+std::vector<float>
+to_vector (const Tensor &wave)
+{
+  const Tensor samples = wave.contiguous ();
+  return {samples.data_ptr<float> (), samples.data_ptr<float> () + samples.numel ()};
 }
 
 // Index of the row nearest to the rows' mean.
@@ -174,15 +116,12 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
   int64_t anchor = middle_row (torch::stack (means));
   Tensor mouths = store.landmarks ().slice (1, 48, 68);
   Tensor lips = (mouths - mouths.mean (1, true)).flatten (1);
-  std::mt19937 random (1);
+  SpeechAugmenter augment (1);
 
   SequenceSet set;
   Progress progress ("speech features", store.clips ().size ());
   for (size_t i = 0; i < store.clips ().size (); i++) {
     const Clip &clip = store.clips ()[i];
-    const Tensor samples = store.speech (clip);
-    const std::vector<int16_t> speech (samples.data_ptr<int16_t> (),
-                                       samples.data_ptr<int16_t> () + samples.numel ());
     const auto of_clip = [&clip] (const Tensor &rows) {
       return rows.narrow (0, clip.first, clip.frames);
     };
@@ -190,10 +129,16 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
     Tensor clip_pose = of_clip (store.poses ()) - pose_means[i] + pose_means[anchor];
     Tensor clip_lips = of_clip (lips);
     clip_lips = clip_lips - clip_lips.mean (0, true);
-    for (size_t h = 0; h < (clip.held_out ? 1 : hearings.size ()); h++) {
-      const double rate = hearings[h].rate;
+    for (const double rate : rates) {
+      if (rate != 1 && clip.held_out)
+        break;
+      Tensor wave = speech_at_rate (store.speech (clip), rate);
+      if (rate != 1)
+        wave = augment (wave.unsqueeze (0))[0];
       Sequence sequence;
-      sequence.features = streamed_features (*net, heard (speech, hearings[h], random));
+      sequence.features = streamed_features (
+          [&] (const Tensor &waves) { return net->forward (waves, -1); }, net->window (),
+          net->hop (), to_vector (wave));
       int64_t frames = std::min (int64_t (double (clip.frames) / rate),
                                  sequence.features.size (0) / 2);
       sequence.features = sequence.features.narrow (0, 0, 2 * frames);

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <ATen/CPUGeneratorImpl.h>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 
@@ -14,11 +13,11 @@
 #include "models/studio/training/lip_reading.h"
 #include "models/studio/training/optimizer.h"
 #include "models/studio/training/train_log.h"
+#include "models/studio/training/train_loop.h"
 
 namespace daetalker {
 
 using torch::Tensor;
-using Clock = std::chrono::steady_clock;
 
 Speech2LatentTraining::Speech2LatentTraining ()
 {
@@ -160,32 +159,27 @@ public:
         adam_ (*network_, AdamOptions ()), sampler_ (set, options_, network_),
         lip_reading_ (sampler_.lip_reading ()), log_ (work + "/speech2latent.jsonl")
   {
+    loop_.of_minutes = options.minutes;
+    loop_.checkpoint_minutes = options.checkpoint_minutes;
     resume ();
   }
 
   nlohmann::json run ()
   {
-    Clock::time_point start = Clock::now ();
-    const double before = minutes_;
-    double saved = minutes_;
-    std::array<double, 3> sums{};
     network_->train ();
-    while (minutes_ < options_.minutes) {
+    std::array<double, 3> sums{};
+    nlohmann::json figures;
+    const auto one_step = [&] {
       const std::array<double, 3> losses = step ();
       for (size_t i = 0; i < sums.size (); i++)
         sums[i] += losses[i] / report_every;
-      minutes_ =
-          before + std::chrono::duration<double> (Clock::now () - start).count () / 60;
       if (adam_.steps () % report_every == 0) {
         report (sums);
         sums = {};
       }
-      if (minutes_ - saved >= options_.checkpoint_minutes) {
-        save ();
-        saved = minutes_;
-      }
-    }
-    return save ();
+    };
+    loop_.run (one_step, [&] { figures = save (); });
+    return figures;
   }
 
 private:
@@ -204,12 +198,10 @@ private:
   // Losses of latents, lips and pose.
   std::array<double, 3> step ()
   {
-    const double done = std::min (1.0, minutes_ / options_.minutes);
-    const double warm = std::min (1.0, (adam_.steps () + 1) / 200.0);
-    adam_.set_learning_rate (options_.learning_rate * warm *
-                             (0.05 + 0.95 * 0.5 * (1 + std::cos (M_PI * done))));
-    Windows windows = sampler_.next (done < options_.kept_share ? options_.kept
-                                                                : options_.window.chunk);
+    adam_.set_learning_rate (
+        learning_rate_at (options_.learning_rate, adam_.steps (), loop_.done ()));
+    const bool at_first = loop_.done () < options_.kept_share;
+    Windows windows = sampler_.next (at_first ? options_.kept : options_.window.chunk);
     auto output = network_->forward (windows.features, windows.pose);
     // Frames that run time throws away teach too, a little: they are many, and
     // their contexts are not the ones that count.
@@ -235,10 +227,10 @@ private:
 
   void report (const std::array<double, 3> &losses)
   {
-    log_.progress ("speech2latent", minutes_, options_.minutes,
+    log_.progress ("speech2latent", loop_.minutes, loop_.of_minutes,
                    {{"latents", losses[0]}, {"lips", losses[1]}, {"pose", losses[2]}});
     log_.write ({{"step", adam_.steps ()},
-                 {"minutes", minutes_},
+                 {"minutes", loop_.minutes},
                  {"latent_loss", losses[0]},
                  {"lip_loss", losses[1]},
                  {"pose_loss", losses[2]}});
@@ -272,7 +264,7 @@ private:
             {"mouth_opening_amplitude", amplitude / clips},
             {"pose_error_degrees", pose_error / double (frames)},
             {"steps", adam_.steps ()},
-            {"minutes", minutes_}};
+            {"minutes", loop_.minutes}};
   }
 
   nlohmann::json save ()
@@ -290,7 +282,7 @@ private:
                   {{"network", nlohmann::json (options_.network).dump ()}});
     save_tensors (state_path (), adam_.state (),
                   {{"step", std::to_string (adam_.steps ())},
-                   {"minutes", std::to_string (minutes_)},
+                   {"minutes", std::to_string (loop_.minutes)},
                    {"autoencoder", autoencoder_}});
     return figures;
   }
@@ -306,7 +298,7 @@ private:
     if (metadata.at ("autoencoder") != autoencoder_)
       return; // other latents
     adam_.load_state (state, std::stoll (metadata.at ("step")), state_path ());
-    minutes_ = std::stod (metadata.at ("minutes"));
+    loop_.minutes = std::stod (metadata.at ("minutes"));
   }
 
   const SequenceSet &set_;
@@ -319,7 +311,7 @@ private:
   WindowSampler sampler_;
   LipReading lip_reading_;
   TrainLog log_;
-  double minutes_ = 0;
+  TrainLoop loop_;
 };
 
 } // namespace

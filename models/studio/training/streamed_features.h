@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Speech features of a whole recording as a stream gives them.
+#pragma once
+
+#include "models/engine.h"
+
+#include <functional>
+#include <torch/torch.h>
+#include <vector>
+
+namespace daetalker {
+
+// Cuts `samples` as the run time does (`window` in feature frames of `hop` samples)
+// and joins what is kept: [ceil(samples / hop), F].  `forward`: [B, L] float32 ->
+// [B, ceil(L / hop), F]; equal windows go through it together.
+torch::Tensor
+streamed_features (const std::function<torch::Tensor (const torch::Tensor &)> &forward,
+                   const Window &window, int hop, const std::vector<float> &samples);
+
+} // namespace daetalker
