@@ -150,6 +150,20 @@ gst_dae_talker_bin_handle_message (GstBin *bin, GstMessage *message)
 
 // ---- pads --------------------------------------------------------------------
 
+// Sound that nobody takes must not end the stream: the picture goes on.
+static GstPadProbeReturn
+drop_if_unlinked (GstPad *queue_src, GstPadProbeInfo *info, gpointer user_data)
+{
+  (void)info;
+  (void)user_data;
+  g_autoptr (GstPad) inner = gst_pad_get_peer (queue_src);
+  if (inner == nullptr)
+    return GST_PAD_PROBE_DROP;
+  g_autoptr (GstProxyPad) ghost = gst_proxy_pad_get_internal (GST_PROXY_PAD (inner));
+  return ghost != nullptr && gst_pad_is_linked (GST_PAD (ghost)) ? GST_PAD_PROBE_OK
+                                                                 : GST_PAD_PROBE_DROP;
+}
+
 static GstPad *
 request_audio_src (GstDaeTalkerBin *self, GstPadTemplate *templ)
 {
@@ -175,6 +189,10 @@ request_audio_src (GstDaeTalkerBin *self, GstPadTemplate *templ)
   GST_OBJECT_UNLOCK (self);
 
   g_autoptr (GstPad) queue_src = gst_element_get_static_pad (queue, "src");
+  gst_pad_add_probe (
+      queue_src,
+      GstPadProbeType (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
+      drop_if_unlinked, nullptr, nullptr);
   GstPad *pad = gst_ghost_pad_new_from_template ("audio_src", queue_src, templ);
   gst_pad_set_active (pad, TRUE);
   gst_element_add_pad (GST_ELEMENT (self), pad);

@@ -17,6 +17,7 @@ main (int argc, char **argv)
   daetalker::add_prepare_command (app);
   daetalker::add_train_command (app);
   daetalker::add_render_command (app);
+  daetalker::add_evaluate_command (app);
   daetalker::add_info_command (app);
   try {
     app.parse (argc, argv);

@@ -130,6 +130,19 @@ TEST (Pads, AudioSrcMayBeReleasedAndAskedForAgain)
   gst_object_unref (gst_element_request_pad_simple (element.get (), "audio_src"));
 }
 
+// An application asks for the pad and links it later, or never.
+TEST (Pads, AudioSrcThatIsNotLinkedHoldsNothingUp)
+{
+  TestBundle bundle;
+  TestPipeline p (sound (16000) + bin (bundle) + "! fakesink name=video");
+  auto element = p.get ("t");
+  GstPad *pad = gst_element_request_pad_simple (element.get (), "audio_src");
+  EXPECT_TRUE (p.run ()) << p.error.text;
+  EXPECT_EQ (p.arrivals ("video").count, 25u);
+  gst_element_release_request_pad (element.get (), pad);
+  gst_object_unref (pad);
+}
+
 // ---- sound of every kind -------------------------------------------------------
 
 class Sounds : public testing::TestWithParam<const char *> {};

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/studio/evaluation/evaluate.h"
+
+#include "models/engine/torch_engine.h"
+#include "models/io/bundle.h"
+#include "models/io/files.h"
+#include "models/io/safetensors.h"
+#include "models/studio/avatar_search.h"
+#include "models/studio/dataset.h"
+#include "models/studio/evaluation/face_motion.h"
+#include "models/studio/evaluation/picture_quality.h"
+#include "models/studio/head_pose.h"
+#include "models/studio/media.h"
+#include "models/studio/progress.h"
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+namespace daetalker {
+
+namespace fs = std::filesystem;
+using Pictures = std::vector<cv::Mat>;
+
+namespace {
+
+struct RealClip {
+  std::string name;
+  Pictures pictures;
+  std::vector<float> speech; // 16 kHz
+  std::vector<cv::Rect2d> boxes;
+  std::vector<Pose> poses;
+};
+
+RealClip
+read_clip (const std::string &dataset, const std::string &name)
+{
+  RealClip clip;
+  clip.name = name;
+  const std::string path = dataset_clip_path (dataset, name);
+  std::vector<std::int16_t> samples;
+  read_media (
+      path + ".mkv",
+      [&] (std::uint64_t, const cv::Mat &rgb) { clip.pictures.push_back (rgb.clone ()); },
+      &samples);
+  for (const std::int16_t sample : samples)
+    clip.speech.push_back (float (sample) / 32768);
+
+  const SafetensorsFile file (path + ".safetensors");
+  const std::size_t frames = clip.pictures.size ();
+  const auto values = [&] (const char *tensor, std::size_t width) {
+    const TensorView *view = file.find (tensor);
+    if (!view || view->size != frames * width * sizeof (float))
+      throw Error (ErrorCode::corrupt, path + ".safetensors",
+                   std::string ("it lacks \"") + tensor + "\" for each of its " +
+                       std::to_string (frames) + " frames",
+                   "Prepare the dataset again");
+    std::vector<float> result (frames * width);
+    std::memcpy (result.data (), view->data, view->size);
+    return result;
+  };
+  const std::vector<float> boxes = values ("box", 4), poses = values ("pose", 3);
+  for (std::size_t f = 0; f < frames; ++f) {
+    const float *box = &boxes[4 * f];
+    clip.boxes.emplace_back (box[0], box[1], box[2], box[3]);
+    clip.poses.push_back ({poses[3 * f], poses[3 * f + 1], poses[3 * f + 2]});
+  }
+  return clip;
+}
+
+ImageView
+view_of (cv::Mat &rgb)
+{
+  ImageView view;
+  view.format = PixelFormat::rgb;
+  view.width = rgb.cols;
+  view.height = rgb.rows;
+  view.plane[0] = rgb.data;
+  view.stride[0] = int (rgb.step);
+  return view;
+}
+
+// Sums of figures, each with how often it was added.
+class Means {
+public:
+  void add (const std::string &name, double value)
+  {
+    auto &[sum, count] = sums_[name];
+    sum += value;
+    ++count;
+  }
+
+  nlohmann::json json () const
+  {
+    nlohmann::json result = nlohmann::json::object ();
+    for (const auto &[name, entry] : sums_)
+      result[name] = entry.first / entry.second;
+    return result;
+  }
+
+private:
+  std::map<std::string, std::pair<double, int>> sums_;
+};
+
+// The lips and six pixels around them.
+cv::Rect
+mouth_box (const Landmarks &landmarks, const cv::Size &size)
+{
+  const std::vector<cv::Point2f> lips (landmarks.begin () + 48, landmarks.end ());
+  const cv::Rect box = cv::boundingRect (lips);
+  const cv::Rect wider (box.x - 6, box.y - 6, box.width + 12, box.height + 12);
+  return wider & cv::Rect (cv::Point (), size);
+}
+
+// A sixteenth of the picture in the upper left corner: background that stands still.
+double
+flicker (const Pictures &pictures)
+{
+  double sum = 0;
+  for (std::size_t f = 1; f < pictures.size (); ++f) {
+    const cv::Rect corner (0, 0, pictures[f].cols / 4, pictures[f].rows / 4);
+    sum += cv::norm (pictures[f](corner), pictures[f - 1](corner), cv::NORM_L1) /
+           (3.0 * corner.area ());
+  }
+  return sum / double (std::max<std::size_t> (1, pictures.size () - 1));
+}
+
+class Evaluation {
+public:
+  explicit Evaluation (const EvaluationOptions &options)
+      : options_ (options), predictor_ ("")
+  {
+    const std::string folder = find_avatar (options.avatar);
+    if (folder.empty ())
+      throw Error (ErrorCode::not_found, options.avatar, "no avatar is there",
+                   "Name an avatar's folder; `daetalker info` lists those found");
+    avatar_ = torch_engine ().open_avatar (folder, {}, options.allow_unconsented);
+    renderer_ = avatar_->open_renderer ();
+    encoder_ = avatar_->open_image_encoder ();
+    choose_clips (folder);
+  }
+
+  nlohmann::json run ()
+  {
+    fs::create_directories (options_.output);
+    Progress progress ("evaluate", clips_.size ());
+    for (const std::string &name : clips_) {
+      evaluate (read_clip (options_.dataset, name));
+      progress.add ();
+    }
+    const double clips = double (clips_.size ());
+    nlohmann::json speech = speech_.json ();
+    speech["clips_with_lag_0"] = double (in_step_) / clips;
+    nlohmann::json report = {{"avatar", avatar_->info ().hash},
+                             {"clips", clips_},
+                             {"reconstruction", reconstruction_.json ()},
+                             {"speech", speech},
+                             {"real", real_.json ()},
+                             {"mean_frame", mean_frame_.json ()}};
+    replace_file (options_.output + "/report.json", report.dump (1) + "\n");
+    cv::Mat sheet, bgr;
+    cv::vconcat (rows_, sheet);
+    cv::cvtColor (sheet, bgr, cv::COLOR_RGB2BGR);
+    cv::imwrite (options_.output + "/frames.png", bgr);
+    return report;
+  }
+
+private:
+  void choose_clips (const std::string &folder)
+  {
+    const nlohmann::json training = read_bundle (folder).training;
+    clips_ = options_.clips;
+    if (clips_.empty () && training.contains ("held_out"))
+      clips_ = training["held_out"].get<std::vector<std::string>> ();
+    DatasetIndex index = load_dataset_index (options_.dataset);
+    for (const std::string &name : clips_) {
+      const DatasetClip *clip = index.find_name (name);
+      if (!clip || !clip->prepared)
+        throw Error (ErrorCode::not_found, options_.dataset,
+                     "it holds no clip \"" + name + "\"",
+                     "Name clips of its dataset.json with --held-out");
+    }
+    if (clips_.empty ())
+      throw Error (ErrorCode::wrong_model, folder,
+                   "it does not say which clips were held out from its training",
+                   "Name clips that it has not seen with --held-out");
+  }
+
+  cv::Mat render (const float *latent, int steps)
+  {
+    cv::Mat picture (avatar_->info ().height, avatar_->info ().width, CV_8UC3);
+    renderer_->render (latent, steps, view_of (picture));
+    return picture;
+  }
+
+  std::vector<LatentFrame> driven_by (const std::vector<float> &speech)
+  {
+    const auto features = avatar_->speech_encoder ()->open_stream (nullptr);
+    const auto latents = avatar_->open_stream (nullptr);
+    features->push (speech.data (), speech.size ());
+    features->finish ();
+    std::vector<float> rows;
+    const std::size_t count = features->pull (rows);
+    latents->push (rows.data (), count);
+    latents->finish ();
+    std::vector<LatentFrame> result;
+    latents->pull ([] (std::uint64_t, Pose &) {}, result);
+    return result;
+  }
+
+  // By one procedure for real and made pictures: the real clip's face box.
+  LandmarkTrack track (const Pictures &pictures, const std::vector<cv::Rect2d> &boxes)
+  {
+    LandmarkTrack result;
+    cv::Mat grey;
+    for (std::size_t f = 0; f < pictures.size (); ++f) {
+      cv::cvtColor (pictures[f], grey, cv::COLOR_RGB2GRAY);
+      result.push_back (predictor_.predict (grey, boxes[f]));
+    }
+    return result;
+  }
+
+  void evaluate (const RealClip &clip)
+  {
+    const LandmarkTrack real_track = track (clip.pictures, clip.boxes);
+    real_.add ("sharpness", mean_sharpness (clip.pictures));
+    real_.add ("jitter", jitter (real_track));
+    real_.add ("flicker", flicker (clip.pictures));
+
+    Pictures again;
+    std::vector<float> latent (std::size_t (avatar_->info ().latent_size));
+    for (std::size_t f = 0; f < clip.pictures.size (); ++f) {
+      cv::Mat picture = clip.pictures[f];
+      encoder_->encode (view_of (picture), latent.data ());
+      again.push_back (render (latent.data (), 1));
+      if (f == clip.pictures.size () / 2)
+        compare_steps (latent, again.back (), picture);
+    }
+    compare_pictures (again, clip.pictures, real_track, reconstruction_);
+    compare_motion (again, clip, real_track, reconstruction_);
+
+    Pictures spoken;
+    double pose_error = 0;
+    const std::vector<LatentFrame> frames = driven_by (clip.speech);
+    for (std::size_t f = 0; f < clip.pictures.size () && f < frames.size (); ++f) {
+      spoken.push_back (render (frames[f].latent.data (), 1));
+      for (std::size_t i = 0; i < 3; ++i)
+        pose_error += std::abs (frames[f].pose[i] - clip.poses[f][i]) / 3;
+    }
+    speech_.add ("pose_error_degrees", pose_error / double (spoken.size ()));
+    compare_pictures (spoken, clip.pictures, real_track, speech_);
+    in_step_ += compare_motion (spoken, clip, real_track, speech_).lag == 0;
+    compare_with_mean (clip, real_track);
+
+    const std::size_t f = clip.pictures.size () / 2;
+    if (rows_.size () < 8 && f < spoken.size ()) {
+      cv::Mat row;
+      cv::hconcat (std::vector<cv::Mat>{clip.pictures[f], again[f], spoken[f]}, row);
+      rows_.push_back (row);
+    }
+  }
+
+  static double mean_sharpness (const Pictures &pictures)
+  {
+    double sum = 0;
+    for (const cv::Mat &picture : pictures)
+      sum += sharpness (picture);
+    return sum / double (pictures.size ());
+  }
+
+  void compare_pictures (const Pictures &made, const Pictures &real,
+                         const LandmarkTrack &track, Means &means)
+  {
+    for (std::size_t f = 0; f < made.size (); ++f) {
+      const cv::Rect mouth = mouth_box (track[f], real[f].size ());
+      means.add ("psnr", psnr (made[f], real[f]));
+      means.add ("ssim", ssim (made[f], real[f]));
+      means.add ("mouth_psnr", psnr (made[f](mouth).clone (), real[f](mouth).clone ()));
+    }
+    means.add ("sharpness_of_real", mean_sharpness (made) / mean_sharpness (real));
+    means.add ("flicker", flicker (made));
+  }
+
+  Likeness compare_motion (const Pictures &made, const RealClip &clip,
+                           const LandmarkTrack &real_track, Means &means)
+  {
+    const LandmarkTrack made_track = track (made, clip.boxes);
+    const LandmarkTrack same (real_track.begin (),
+                              real_track.begin () + std::ptrdiff_t (made.size ()));
+    const Likeness opening = likeness (lip_openings (made_track), lip_openings (same));
+    means.add ("lip_distance_px", lip_distance (made_track, same));
+    means.add ("mouth_opening_correlation", opening.correlation);
+    means.add ("mouth_opening_amplitude", opening.amplitude);
+    means.add ("mouth_opening_lag_frames", opening.lag);
+    means.add ("jitter_of_real", jitter (made_track) / std::max (jitter (same), 1e-9));
+    return opening;
+  }
+
+  // The clip's own mean, which knows its light and place: a baseline that no
+  // synthesis may fall below.
+  void compare_with_mean (const RealClip &clip, const LandmarkTrack &real_track)
+  {
+    cv::Mat sum = cv::Mat::zeros (clip.pictures[0].size (), CV_64FC3), mean;
+    for (const cv::Mat &picture : clip.pictures)
+      cv::accumulate (picture, sum);
+    sum.convertTo (mean, CV_8UC3, 1.0 / double (clip.pictures.size ()));
+    compare_pictures (Pictures (clip.pictures.size (), mean), clip.pictures, real_track,
+                      mean_frame_);
+    Landmarks still{};
+    for (std::size_t i = 0; i < still.size (); ++i) {
+      for (const Landmarks &landmarks : real_track)
+        still[i] += landmarks[i];
+      still[i] /= float (real_track.size ());
+    }
+    mean_frame_.add (
+        "lip_distance_px",
+        lip_distance (LandmarkTrack (real_track.size (), still), real_track));
+  }
+
+  void compare_steps (const std::vector<float> &latent, const cv::Mat &one,
+                      const cv::Mat &real)
+  {
+    const std::vector<int> &steps = avatar_->info ().steps;
+    if (many_steps_ >= options_.many_steps_frames || steps.back () <= 1)
+      return;
+    ++many_steps_;
+    const cv::Mat many = render (latent.data (), steps.back ());
+    reconstruction_.add ("psnr_of_most_steps", psnr (many, real));
+    reconstruction_.add ("psnr_of_one_step_there", psnr (one, real));
+  }
+
+  const EvaluationOptions &options_;
+  LandmarkPredictor predictor_;
+  std::shared_ptr<Avatar> avatar_;
+  std::unique_ptr<Renderer> renderer_;
+  std::unique_ptr<ImageEncoder> encoder_;
+  std::vector<std::string> clips_;
+  Means reconstruction_, speech_, real_, mean_frame_;
+  Pictures rows_;
+  int in_step_ = 0, many_steps_ = 0;
+};
+
+} // namespace
+
+nlohmann::json
+evaluate_avatar (const EvaluationOptions &options)
+{
+  return Evaluation (options).run ();
+}
+
+} // namespace daetalker

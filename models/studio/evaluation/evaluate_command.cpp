@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/io/files.h"
+#include "models/studio/command.h"
+#include "models/studio/evaluation/evaluate.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+namespace daetalker {
+
+namespace {
+
+void
+print (const nlohmann::json &report)
+{
+  std::printf ("%zu clips\n", report["clips"].size ());
+  for (const char *part : {"real", "mean_frame", "reconstruction", "speech"}) {
+    std::printf ("%s\n", part);
+    for (const auto &[name, value] : report[part].items ())
+      std::printf ("  %-28s %8.3f\n", name.c_str (), value.get<double> ());
+  }
+}
+
+} // namespace
+
+void
+add_evaluate_command (CLI::App &app)
+{
+  auto options = std::make_shared<EvaluationOptions> ();
+  CLI::App *command =
+      app.add_subcommand ("evaluate", "Measure an avatar beside clips it has not seen");
+  command->add_option ("avatar", options->avatar, "Folder or name of an avatar")
+      ->required ();
+  command->add_option ("--dataset", options->dataset, "Folder that `prepare` wrote")
+      ->required ()
+      ->check (CLI::ExistingDirectory);
+  command->add_option ("--held-out", options->clips,
+                       "Names of clips, or a file of names (default: those that the "
+                       "avatar's training held out)");
+  command
+      ->add_option ("-o,--output", options->output,
+                    "Folder for report.json and frames.png (real, reconstructed, "
+                    "spoken)")
+      ->required ();
+  command
+      ->add_option ("--many-steps-frames", options->many_steps_frames,
+                    "Frames that are also rendered with the most steps; 0: none")
+      ->check (CLI::Range (0, 10000))
+      ->capture_default_str ();
+  command->add_flag ("--allow-unconsented", options->allow_unconsented,
+                     "Measure an avatar that holds no consent record");
+  command->callback ([options] {
+    if (options->clips.size () == 1 &&
+        std::filesystem::is_regular_file (options->clips[0]))
+      options->clips = read_words (options->clips[0]);
+    print (evaluate_avatar (*options));
+  });
+}
+
+} // namespace daetalker
