@@ -287,7 +287,12 @@ send_frames (GstSpeechFeatures *self)
   Private *priv = self->priv;
   std::vector<float> features;
   const gint64 begin = g_get_monotonic_time ();
-  const std::size_t count = priv->stream->pull (features);
+  const auto flushing = [self] {
+    return GST_PAD_IS_FLUSHING (GST_AUDIO_ENCODER (self)->sinkpad) != 0;
+  };
+  const std::size_t count = priv->stream->pull (features, flushing);
+  if (flushing ())
+    return GST_FLOW_FLUSHING;
   if (count == 0)
     return GST_FLOW_OK;
   const GstClockTime spent =

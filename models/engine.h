@@ -26,7 +26,7 @@
 namespace daetalker {
 
 // Raised whenever a virtual function is added, removed or changes meaning.
-constexpr int engine_abi = 1;
+constexpr int engine_abi = 2;
 
 enum class ErrorCode {
   not_found,   // a file or folder is missing
@@ -91,6 +91,9 @@ struct SpeechEncoderInfo {
   Window window;        // default, in feature frames
 };
 
+// Asked now and then during a long computation: true ends it early.
+using Stop = std::function<bool ()>;
+
 // Speech of one stream, in order.  Frame k describes the samples
 // [k*hop, (k+1)*hop); N samples give ceil(N/hop) frames after finish().
 class FeatureStream {
@@ -105,8 +108,9 @@ public:
   virtual void finish () = 0;
 
   // Appends every frame that is complete to `features` (row-major [frames,
-  // feature_size]) and returns the number of frames appended.
-  virtual std::size_t pull (std::vector<float> &features) = 0;
+  // feature_size]) and returns the number of frames appended.  Once `stop` says so,
+  // the frames under way are lost and reset() is all that may follow.
+  virtual std::size_t pull (std::vector<float> &features, const Stop &stop = {}) = 0;
 
   // Forgets everything: the next sample is the first of a new stream.
   virtual void reset () = 0;

@@ -5,6 +5,7 @@
 #include "models/engine/errors.h"
 #include "models/io/bundle.h"
 #include "models/io/files.h"
+#include "models/nn/interruption.h"
 
 #include <cmath>
 #include <filesystem>
@@ -34,16 +35,21 @@ public:
 
   void finish () override { chunker_.finish (); }
 
-  std::size_t pull (std::vector<float> &features) override
+  std::size_t pull (std::vector<float> &features, const Stop &stop) override
   {
     return guarded (subject_, [&] {
+      const Interruptible interruptible (stop);
       std::size_t frames = 0;
       Chunk chunk;
       const float *samples;
       std::size_t count;
-      while (chunker_.next (chunk, samples, count)) {
-        compute (chunk, samples, count, features);
-        frames += std::size_t (chunk.end - chunk.begin);
+      try {
+        while (chunker_.next (chunk, samples, count)) {
+          interruption_point ();
+          compute (chunk, samples, count, features);
+          frames += std::size_t (chunk.end - chunk.begin);
+        }
+      } catch (const Interrupted &) {
       }
       return frames;
     });

@@ -2,6 +2,7 @@
 #include "models/nn/conformer.h"
 
 #include "models/nn/exact_norm.h"
+#include "models/nn/interruption.h"
 
 #include <cmath>
 #include <limits>
@@ -216,8 +217,10 @@ ConformerImpl::forward (torch::Tensor x, const torch::Tensor &mask)
         dropout_ (relative_position_encoding (x.size (1), x.size (2), x.options ()));
     x = dropout_ (x);
   }
-  for (const auto &block : *blocks_)
+  for (const auto &block : *blocks_) {
+    interruption_point ();
     x = block->as<ConformerBlock> ()->forward (x, positions, mask);
+  }
   return x;
 }
 

@@ -2,6 +2,7 @@
 #include "models/nn/wav2vec2.h"
 
 #include "models/nn/exact_norm.h"
+#include "models/nn/interruption.h"
 
 #include <cmath>
 
@@ -140,6 +141,7 @@ Wav2Vec2Impl::extract (torch::Tensor x)
 {
   const auto type = projection_->weight.scalar_type ();
   for (auto &layer : conv_layers_) {
+    interruption_point ();
     if (!layer.group_norm.is_empty ()) {
       // In float32 whatever the type: its one input channel makes this all memory, and
       // the norm would convert anyway.
@@ -185,6 +187,7 @@ Wav2Vec2Impl::forward (const torch::Tensor &wave, int layer)
 
   std::vector<torch::Tensor> states = {x};
   for (int64_t i = 0; i < last; i++) {
+    interruption_point ();
     x = layers_[i]->as<TransformerLayer> ()->forward (x);
     if (config_.do_stable_layer_norm && i + 1 == config_.num_hidden_layers)
       x = exact_norm (encoder_norm_, x);

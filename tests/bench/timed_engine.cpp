@@ -95,10 +95,10 @@ public:
     own_->push (samples, count);
   }
   void finish () override { own_->finish (); }
-  std::size_t pull (std::vector<float> &features) override
+  std::size_t pull (std::vector<float> &features, const Stop &stop) override
   {
     const Call call;
-    return own_->pull (features);
+    return own_->pull (features, stop);
   }
   void reset () override { own_->reset (); }
 

@@ -156,6 +156,27 @@ TEST (SpeechThreads, FlushAndStopWhileSpeechFlows)
   }
 }
 
+// Ten seconds of speech in one pass that takes half a minute: nobody waits for it.
+TEST (SpeechThreads, FlushAndStopInterruptASinglePass)
+{
+  TestBundle bundle (nlohmann::json{{"behaviour", {{"features_ms", 60}}}});
+  for (const bool flush : {true, false}) {
+    SpeechHarness t (bundle, "speechfeatures name=f chunk-duration=0");
+    t.start ();
+    ASSERT_EQ (t.push (std::vector<float> (160000, 0.5f)), GST_FLOW_OK);
+    const auto begin = std::chrono::steady_clock::now ();
+    std::thread end ([&] { t.eos (); });
+    std::this_thread::sleep_for (200ms);
+    if (flush)
+      t.push_event (gst_event_new_flush_start ());
+    else
+      gst_element_set_state (t.bin, GST_STATE_NULL);
+    end.join ();
+    EXPECT_LT (std::chrono::steady_clock::now () - begin, 15s) << "it waited";
+    EXPECT_TRUE (t.take ().empty ());
+  }
+}
+
 struct SwapCase {
   const char *native, *rate; // the avatars' frame rate and the output's
   int chunk;                 // of the second avatar

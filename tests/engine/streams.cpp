@@ -63,7 +63,7 @@ public:
 
   void finish () override { total_ = (track_.end () + info_.hop - 1) / info_.hop; }
 
-  std::size_t pull (std::vector<float> &features) override
+  std::size_t pull (std::vector<float> &features, const Stop &stop) override
   {
     const Index start = next_;
     Chunk chunk;
@@ -73,7 +73,8 @@ public:
       next_ = chunk.end;
       track_.drop_before ((next_ - window_.left) * info_.hop);
     }
-    behaviour_.spend (behaviour_.features_ms, next_ - start);
+    for (Index k = start; k < next_ && !(stop && stop ()); k++)
+      behaviour_.spend (behaviour_.features_ms, 1);
     return next_ - start;
   }
 

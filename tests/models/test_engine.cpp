@@ -378,6 +378,29 @@ TEST_F (EngineTest, SpeechEncodersByFolderAndLayer)
                 ErrorCode::not_found, "config.json");
 }
 
+// One pass may take minutes; it ends between two layers, and the stream can go on anew.
+TEST (EngineWav2Vec2, ALongPassCanBeStopped)
+{
+  const auto encoder =
+      torch_engine ().open_speech_encoder (speech_fixture ("wav2vec2_group"), exact, -1);
+  const Window once = {0, 0, 0};
+  const auto stream = encoder->open_stream (&once);
+  const std::vector<float> samples = speech (8000);
+  const std::vector<float> whole = features_of (*stream, samples, 0);
+  for (int until = 1; until <= 4; until++) {
+    stream->reset ();
+    stream->push (samples.data (), samples.size ());
+    stream->finish ();
+    std::vector<float> features;
+    int asked = 0;
+    EXPECT_EQ (stream->pull (features, [&] { return ++asked == until; }), 0u);
+    EXPECT_EQ (asked, until);
+    EXPECT_TRUE (features.empty ());
+  }
+  stream->reset ();
+  expect_near (features_of (*stream, samples, 0), whole, 1e-6f);
+}
+
 // wav2vec 2.0 sees its whole window at once, so every cut shows.
 TEST (EngineWav2Vec2, StreamsWithoutASeam)
 {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/nn/interruption.h"
 #include "models/nn/logmel_conformer.h"
 #include "models/nn/speech_encoder.h"
 #include "models/nn/weights.h"
@@ -56,6 +57,29 @@ TEST (LogMelConformer, LoadsFromItsFolder)
   const torch::Tensor features = encoder->forward (wave, -1);
   EXPECT_EQ (features.sizes (), torch::IntArrayRef ({2, 11, 16}));
   EXPECT_TRUE (features.equal (net->forward (wave)));
+}
+
+// A pass is left between two blocks, and the next one is whole.
+TEST (LogMelConformer, CanBeInterrupted)
+{
+  torch::manual_seed (1);
+  torch::NoGradGuard guard;
+  LogMelConformer net (small ());
+  net->eval ();
+  const torch::Tensor wave = 0.1 * torch::randn ({1, 3200});
+  const torch::Tensor whole = net->forward (wave);
+  int asked = 0;
+  {
+    const Stop at_second = [&asked] {
+      return ++asked == 2;
+    };
+    const Interruptible interruptible (at_second);
+    EXPECT_THROW (net->forward (wave), Interrupted);
+    EXPECT_EQ (asked, 2);
+    EXPECT_TRUE (net->forward (wave).equal (whole));
+  }
+  EXPECT_TRUE (net->forward (wave).equal (whole));
+  EXPECT_EQ (asked, 4);
 }
 
 TEST (LogMelConformer, OtherWeightsAreRefused)
