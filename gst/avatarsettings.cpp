@@ -107,8 +107,32 @@ AvatarSettings::operator== (const AvatarSettings &other) const
          allow_unconsented == other.allow_unconsented;
 }
 
+static void
+post_progress (GstElement *element, GstProgressType type, const std::string &text)
+{
+  gst_element_post_message (element,
+                            gst_message_new_progress (GST_OBJECT (element), type,
+                                                      "open-avatar", text.c_str ()));
+}
+
 std::shared_ptr<daetalker::Avatar>
 AvatarSettings::open (GstElement *element) const
+{
+  post_progress (element, GST_PROGRESS_TYPE_START,
+                 "Opening avatar " + (avatar.empty () ? "(shipped)" : avatar));
+  try {
+    auto opened = open_quietly (element);
+    post_progress (element, GST_PROGRESS_TYPE_COMPLETE,
+                   "Avatar " + opened->info ().name + " is open");
+    return opened;
+  } catch (const std::exception &error) {
+    post_progress (element, GST_PROGRESS_TYPE_ERROR, error.what ());
+    throw;
+  }
+}
+
+std::shared_ptr<daetalker::Avatar>
+AvatarSettings::open_quietly (GstElement *element) const
 {
   const gint64 begin = g_get_monotonic_time ();
   auto opened = daetalker_engine_load ().open_avatar (

@@ -30,8 +30,12 @@ struct AvatarSettings {
   bool set (guint id, guint first, const GValue *value);
   bool get (guint id, guint first, GValue *value) const;
 
-  // Finds the bundle and opens it (slow: call it without locks).  Posts the element
+  // Finds the bundle and opens it (slow: call it without locks).  Posts PROGRESS
+  // messages with the code `open-avatar`: start, then complete or error; and the element
   // message `daetalker-model-loaded` (avatar, device, precision, load-ms) and logs
   // the device that `auto` became.  Throws daetalker::Error.
   std::shared_ptr<daetalker::Avatar> open (GstElement *element) const;
+
+private:
+  std::shared_ptr<daetalker::Avatar> open_quietly (GstElement *element) const;
 };

@@ -12,9 +12,15 @@
  *
  * The head moves as the speech suggests (`pose-mode` predicted, its excursions
  * scaled by `motion-scale`), as `yaw`, `pitch` and `roll` say (manual), as the
- * tensors [3] on the request pad `pose` say, nearest in time (stream; a pose that
- * comes late is not waited for, and before the first one the head is at rest), or
- * not at all (still).  Given poses are limited to the range seen in training.
+ * tensors [3] on the request pad `pose` say, nearest in time (stream; before the first
+ * one the head is at rest), or not at all (still).  Given poses are limited to the
+ * range seen in training.
+ *
+ * A pose that comes late is not waited for in a live pipeline.  Otherwise frames wait for
+ * it, until the pad `pose` has reached their time by a pose, a gap or its end; so a
+ * file gives the same face every time.  Both streams therefore need threads of their own:
+ * put a queue before each where they come from one element.  When no pose comes
+ * for 5 seconds, a warning says so and the face goes on with the last one.
  *
  * A new `avatar` is loaded while the old one goes on, and takes over between two
  * frames if sizes, rates and speech encoder are the same; otherwise a warning says
@@ -93,6 +99,9 @@ struct Private {
   // Streaming thread, or before and after it.
   LatentTrack track;
   GstClockTime anchor = GST_CLOCK_TIME_NONE; // time of the track's start
+  bool live = false;                         // nothing is waited for
+  gint64 waited = 0;                         // microseconds, for poses, in all
+  bool unwanted = false;                     // the frame in the making: a flush came
 };
 
 } // namespace
@@ -156,6 +165,7 @@ open_track (GstSpeech2Latent *self)
   const int look_ahead_ms = priv->look_ahead_ms;
   GST_OBJECT_UNLOCK (self);
   priv->stats.clear ();
+  priv->poses.set_flushing (false);
   priv->avatar.start ();
   return daetalker_guard (GST_ELEMENT (self), FALSE, [&] {
     priv->track.open (avatar, LatentTrack::window (avatar->info (), look_ahead_ms));
@@ -191,6 +201,8 @@ gst_speech2latent_change_state (GstElement *element, GstStateChange transition)
   }
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !open_track (self))
     return GST_STATE_CHANGE_FAILURE;
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    self->priv->poses.set_flushing (true); // or the pads would wait for the wait
 
   const GstStateChangeReturn result = GST_ELEMENT_CLASS (gst_speech2latent_parent_class)
                                           ->change_state (element, transition);
@@ -313,6 +325,26 @@ check_features (GstSpeech2Latent *self, const GstCaps *caps)
 
 // ---- data ------------------------------------------------------------------------
 
+// Poses come from elsewhere, at their own pace.
+static void
+wait_for_pose (GstSpeech2Latent *self, GstClockTime running_time)
+{
+  Private *priv = self->priv;
+  const gint64 begin = g_get_monotonic_time ();
+  const PoseTrack::Wait result = priv->poses.wait (running_time);
+  if (result == PoseTrack::Wait::flushing)
+    priv->unwanted = true;
+  if (result == PoseTrack::Wait::late)
+    GST_ELEMENT_WARNING (
+        self, STREAM, FAILED,
+        ("No pose came at the pad pose for %d seconds; the head keeps the "
+         "last one. If poses and speech come from one element, put a "
+         "queue before each",
+         (int)(PoseTrack::patience / GST_SECOND)),
+        (nullptr));
+  priv->waited += g_get_monotonic_time () - begin;
+}
+
 // The pose of a native frame.
 static void
 control_pose (GstSpeech2Latent *self, guint64 frame, Pose &pose)
@@ -325,13 +357,23 @@ control_pose (GstSpeech2Latent *self, guint64 frame, Pose &pose)
   if (GST_CLOCK_TIME_IS_VALID (stream_time))
     gst_object_sync_values (GST_OBJECT (self), stream_time);
 
-  GST_OBJECT_LOCK (self);
-  const MotionSettings motion = priv->motion;
-  GST_OBJECT_UNLOCK (self);
+  const auto settings = [self, priv] {
+    GST_OBJECT_LOCK (self);
+    const MotionSettings copy = priv->motion;
+    GST_OBJECT_UNLOCK (self);
+    return copy;
+  };
+  MotionSettings motion = settings ();
   std::optional<Pose> streamed;
-  if (motion.pose_mode == GST_SPEECH2LATENT_POSE_STREAM)
-    streamed = priv->poses.nearest (
-        gst_segment_to_running_time (segment, GST_FORMAT_TIME, time));
+  if (motion.pose_mode == GST_SPEECH2LATENT_POSE_STREAM) {
+    const GstClockTime running_time =
+        gst_segment_to_running_time (segment, GST_FORMAT_TIME, time);
+    if (!priv->live && GST_CLOCK_TIME_IS_VALID (running_time)) {
+      wait_for_pose (self, running_time);
+      motion = settings (); // of now
+    }
+    streamed = priv->poses.nearest (running_time);
+  }
   motion.apply (priv->avatar.current ()->info (), streamed, pose);
 }
 
@@ -372,13 +414,17 @@ next_buffer (GstSpeech2Latent *self, GstBuffer **buffer)
     GST_OBJECT_UNLOCK (self);
 
     LatentTrack::Frame frame;
-    const gint64 begin = g_get_monotonic_time ();
+    priv->unwanted = false;
+    const gint64 begin = g_get_monotonic_time () - priv->waited;
     const bool complete = priv->track.next (
         [self] (std::uint64_t index, Pose &pose) { control_pose (self, index, pose); },
         rest, frame);
+    if (priv->unwanted)
+      return GST_FLOW_FLUSHING;
     if (!complete)
       return GST_FLOW_OK;
-    priv->stats.add ((GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND);
+    const gint64 computed = g_get_monotonic_time () - priv->waited - begin;
+    priv->stats.add ((GstClockTime)computed * GST_USECOND);
     if (frame.avatar != priv->announced && !announce (self, frame.avatar))
       return GST_FLOW_NOT_NEGOTIATED;
 
@@ -493,6 +539,16 @@ gst_speech2latent_generate_output (GstBaseTransform *trans, GstBuffer **buffer)
 
 // ---- events and queries ----------------------------------------------------------
 
+static bool
+is_live (GstSpeech2Latent *self)
+{
+  g_autoptr (GstQuery) query = gst_query_new_latency ();
+  gboolean live = FALSE;
+  if (gst_pad_peer_query (GST_BASE_TRANSFORM (self)->sinkpad, query))
+    gst_query_parse_latency (query, &live, nullptr, nullptr);
+  return live;
+}
+
 static gboolean
 gst_speech2latent_sink_event (GstBaseTransform *trans, GstEvent *event)
 {
@@ -511,12 +567,17 @@ gst_speech2latent_sink_event (GstBaseTransform *trans, GstEvent *event)
   case GST_EVENT_SEGMENT:
     drain (self);
     event = daetalker_time_segment (GST_ELEMENT (self), event);
+    self->priv->live = is_live (self);
     break;
   case GST_EVENT_GAP:
   case GST_EVENT_EOS:
     drain (self);
     break;
+  case GST_EVENT_FLUSH_START:
+    self->priv->poses.set_flushing (true);
+    break;
   case GST_EVENT_FLUSH_STOP:
+    self->priv->poses.set_flushing (false);
     forget (self->priv);
     break;
   default:
@@ -558,9 +619,10 @@ gst_speech2latent_request_new_pad (GstElement *element, GstPadTemplate *templ,
 static void
 gst_speech2latent_release_pad (GstElement *element, GstPad *pad)
 {
+  PoseTrack &poses = GST_SPEECH2LATENT (element)->priv->poses;
   gst_pad_set_active (pad, FALSE);
-  gst_element_remove_pad (element, pad);
-  GST_SPEECH2LATENT (element)->priv->poses.clear ();
+  gst_element_remove_pad (element, pad); // unlinks it
+  poses.clear ();
 }
 
 // ---- object ----------------------------------------------------------------------
@@ -597,6 +659,7 @@ gst_speech2latent_set_property (GObject *object, guint id, const GValue *value,
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   if (id == PROP_LOOK_AHEAD)
     update_latency (self);
+  priv->poses.interrupt (); // its mode may have changed
   if (settings.avatar != before)
     priv->avatar.load (settings, restore_avatar);
 }

@@ -321,6 +321,59 @@ wait_for (GstBus *bus, GstMessageType type)
   return gst_bus_timed_pop_filtered (bus, 5 * GST_SECOND, type);
 }
 
+// The types of the PROGRESS messages so far, one letter each.
+std::string
+progress (GstBus *bus, GstClockTime timeout = 0)
+{
+  std::string types;
+  while (GstMessage *message =
+             gst_bus_timed_pop_filtered (bus, timeout, GST_MESSAGE_PROGRESS)) {
+    GstProgressType type;
+    g_autofree gchar *code = nullptr, *text = nullptr;
+    gst_message_parse_progress (message, &type, &code, &text);
+    EXPECT_STREQ (code, "open-avatar");
+    EXPECT_STRNE (text, "");
+    types += type == GST_PROGRESS_TYPE_START      ? 's'
+             : type == GST_PROGRESS_TYPE_COMPLETE ? 'c'
+             : type == GST_PROGRESS_TYPE_ERROR    ? 'e'
+                                                  : '?';
+    gst_message_unref (message);
+    if (types.size () % 2 == 0) // nothing more is on its way
+      timeout = 0;
+  }
+  return types;
+}
+
+TEST (Progress, IsToldWhileAnAvatarOpens)
+{
+  TestBundle bundle;
+  RenderHarness r (bundle);
+  r.start ();
+  EXPECT_EQ (progress (r.bus), "sc");
+}
+
+TEST (Progress, EndsInAnErrorWhereThereIsNoAvatar)
+{
+  TestBundle bundle;
+  RenderHarness r (bundle);
+  g_object_set (r.element, "avatar", "/no/such/folder", nullptr);
+  EXPECT_EQ (gst_element_set_state (r.element, GST_STATE_READY),
+             GST_STATE_CHANGE_FAILURE);
+  EXPECT_EQ (progress (r.bus), "se");
+}
+
+TEST (Progress, IsToldOfEachAvatarThatIsTriedWhilePlaying)
+{
+  TestBundle bundle, other (nlohmann::json::object (), TestBundle::none, 0.5f);
+  RenderHarness r (bundle);
+  r.start ();
+  EXPECT_EQ (progress (r.bus), "sc");
+  g_object_set (r.element, "avatar", other.c_str (), nullptr);
+  EXPECT_EQ (progress (r.bus, 5 * GST_SECOND), "sc");
+  g_object_set (r.element, "avatar", "/no/such/folder", nullptr);
+  EXPECT_EQ (progress (r.bus, 5 * GST_SECOND), "se");
+}
+
 TEST (HotSwap, WaitsForTheLatentsThatFitIt)
 {
   TestBundle bundle, half (unchanged, TestBundle::none, 0.5f);

@@ -318,6 +318,48 @@ TEST (Seek, StartsTheFaceAnewAtTheTarget)
   EXPECT_EQ (audio.first, 10 * GST_SECOND);
 }
 
+// ---- presets ---------------------------------------------------------------------
+
+TEST (Presets, RealtimeAndQualityAreFoundAndSetWhatTheySay)
+{
+  TestBundle bundle;
+  TestPipeline p (sound (1600) + bin (bundle) + "t.src ! fakesink name=video");
+  GstPreset *preset = GST_PRESET (p.get ("t").get ());
+  ASSERT_TRUE (gst_preset_load_preset (preset, "quality"));
+  gint chunk, steps;
+  g_autofree gchar *precision = nullptr;
+  g_object_get (preset, "chunk-duration", &chunk, "steps", &steps, "precision",
+                &precision, nullptr);
+  EXPECT_EQ (chunk, 0);
+  EXPECT_EQ (steps, 1);
+  EXPECT_STREQ (precision, "float32");
+  ASSERT_TRUE (gst_preset_load_preset (preset, "realtime"));
+  g_object_get (preset, "chunk-duration", &chunk, nullptr);
+  EXPECT_EQ (chunk, -1);
+  ASSERT_TRUE (p.run ()) << p.error.text;
+  EXPECT_FALSE (gst_preset_load_preset (preset, "no such preset"));
+}
+
+// A property that was renamed would be passed over without a word.
+TEST (Presets, EveryLineOfTheFileIsAProperty)
+{
+  TestBundle bundle;
+  TestPipeline p (sound (1600) + bin (bundle) + "t.src ! fakesink name=video");
+  g_autofree gchar *file =
+      g_build_filename (g_getenv ("GST_PRESET_PATH"), "GstDaeTalkerBin.prs", nullptr);
+  g_autoptr (GKeyFile) keys = g_key_file_new ();
+  ASSERT_TRUE (g_key_file_load_from_file (keys, file, G_KEY_FILE_NONE, nullptr)) << file;
+  GObjectClass *klass = G_OBJECT_GET_CLASS (p.get ("t").get ());
+  for (const char *name : {"realtime", "quality"}) {
+    g_auto (GStrv) lines = g_key_file_get_keys (keys, name, nullptr, nullptr);
+    ASSERT_NE (lines, nullptr) << name;
+    for (gchar **line = lines; *line != nullptr; line++)
+      EXPECT_TRUE (g_str_has_prefix (*line, "_meta/") ||
+                   g_object_class_find_property (klass, *line) != nullptr)
+          << *line;
+  }
+}
+
 } // namespace
 
 int
