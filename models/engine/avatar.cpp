@@ -88,12 +88,19 @@ private:
 // Fewer numbers than a pyramid of residual blocks has.
 template <typename Config>
 double
-least_size (const Config &config)
+pyramid_size (const Config &config)
 {
   double size = 0;
   for (const double mult : config.channel_mult)
     size += 9 * std::pow (mult * config.model_channels, 2) * config.num_res_blocks;
   return size;
+}
+
+double
+least_size (const AutoencoderConfig &config)
+{
+  return pyramid_size (config.unet) + pyramid_size (config.encoder) +
+         3.0 * config.unet.references * std::pow (config.unet.image_size, 2);
 }
 
 double
@@ -182,7 +189,7 @@ private:
   {
     const std::string file = file_path (bundle_, bundle_file::autoencoder);
     const TensorMap weights = load_tensors (file);
-    check_size (least_size (config.unet) + least_size (config.encoder), weights, file);
+    check_size (least_size (config), weights, file);
     UNet unet (config.unet);
     encoder_ = SemanticEncoder (config.encoder);
     const TensorMap unet_weights = without_prefix (weights, "unet.");

@@ -82,6 +82,7 @@ to_json (nlohmann::json &json, const AutoencoderConfig &config)
           {"prediction", predictions[std::size_t (config.prediction)]}};
   json["unet"]["embed_channels"] = config.unet.embed_channels;
   json["unet"]["dropout"] = config.unet.dropout;
+  json["unet"]["references"] = config.unet.references;
 }
 
 void
@@ -97,6 +98,7 @@ from_json (const nlohmann::json &json, AutoencoderConfig &config)
   config.unet.embed_channels =
       unet.integer ("embed_channels", config.unet.embed_channels, 1, max_width);
   config.unet.dropout = unet.real ("dropout", config.unet.dropout, 0, 0.99);
+  config.unet.references = unet.integer ("references", config.unet.references, 0, 64);
   read_pyramid (part ("encoder"), reader.object ("encoder"), config.encoder);
   config.prediction = static_cast<Prediction> (
       reader.choice ("prediction", static_cast<int> (config.prediction), predictions));
@@ -113,6 +115,8 @@ validate (const AutoencoderConfig &config)
            "image_size of UNet and encoder differ");
   require (config.unet.patch == 1 || config.prediction == Prediction::x0,
            "a patched UNet must predict x0");
+  require (config.unet.references == 0 || config.prediction == Prediction::x0,
+           "a UNet with reference pictures must predict x0");
 }
 
 AutoencoderConfig

@@ -25,6 +25,7 @@ struct UNetConfig {
   int embed_channels = 512; // width of the time embedding
   int style_channels = 512; // size of z
   double dropout = 0.1;
+  int references = 0; // pictures that the head warps (reference_warp.h); x0 only
 };
 
 struct SemanticEncoderConfig {

@@ -60,6 +60,10 @@ UNetImpl::UNetImpl (const UNetConfig &config) : config_ (config)
   auto out = register_module ("out", std::make_shared<torch::nn::Module> ());
   out->register_module ("0", out_norm_);
   out->register_module ("2", out_conv_);
+  if (config_.references > 0)
+    references_ = register_module (
+        "references",
+        ReferenceWarp (config_.references, config_.image_size, config_.patch, channels_));
 }
 
 ResBlock
@@ -173,11 +177,10 @@ Tensor
 UNetImpl::forward (const Tensor &x, const Tensor &t, const Tensor &z)
 {
   Tensor patches = to_patches (x, config_.patch).to (type ());
-  Tensor out = forward_patches (patches, t, z);
-  return from_patches (out, config_.patch).to (torch::kFloat);
+  return forward_patches (patches, t, z).picture;
 }
 
-Tensor
+UNetImpl::Output
 UNetImpl::forward_patches (Tensor h, const Tensor &t, const Tensor &z)
 {
   Tensor time = timestep_embedding (t, config_.model_channels);
@@ -203,7 +206,11 @@ UNetImpl::forward_patches (Tensor h, const Tensor &t, const Tensor &z)
   h = norm_modulate_silu (h, out_norm_->weight.to (torch::kFloat).unsqueeze (0),
                           out_norm_->bias.to (torch::kFloat).unsqueeze (0),
                           out_norm_->options.num_groups ());
-  return out_conv_ (h);
+  Tensor drawn = from_patches (out_conv_ (h), config_.patch).to (torch::kFloat);
+  if (!references_)
+    return {drawn, {}};
+  const auto warped = references_->forward (h);
+  return {drawn + warped.share * (warped.picture - drawn), warped};
 }
 
 } // namespace daetalker

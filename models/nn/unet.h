@@ -9,6 +9,7 @@
 
 #include "models/nn/autoencoder_config.h"
 #include "models/nn/blocks.h"
+#include "models/nn/reference_warp.h"
 
 namespace daetalker {
 
@@ -22,10 +23,14 @@ public:
   torch::Tensor forward (const torch::Tensor &x, const torch::Tensor &t,
                          const torch::Tensor &z);
 
-  // The same between the stems: [B, 3*patch^2, H/patch, W/patch] in the type of the
-  // convolutions, in and out.  Training stays on this side of the shuffle.
-  torch::Tensor forward_patches (torch::Tensor h, const torch::Tensor &t,
-                                 const torch::Tensor &z);
+  struct Output {
+    torch::Tensor picture;            // [B, 3, H, W] float32, as of forward()
+    ReferenceWarpImpl::Output warped; // what the references gave, where there are any
+  };
+
+  // The same from [B, 3*patch^2, H/patch, W/patch] in the type of the convolutions.
+  Output forward_patches (torch::Tensor h, const torch::Tensor &t,
+                          const torch::Tensor &z);
 
   const UNetConfig &config () const { return config_; }
 
@@ -50,6 +55,7 @@ private:
   AttentionBlock middle_attention_{nullptr};
   torch::nn::GroupNorm out_norm_{nullptr};
   torch::nn::Conv2d out_conv_{nullptr};
+  ReferenceWarp references_{nullptr};
 };
 TORCH_MODULE (UNet);
 

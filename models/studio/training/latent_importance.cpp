@@ -33,7 +33,7 @@ latent_importance (const FrameStore &store, const std::string &autoencoder,
           .to (type);
   Tensor t = torch::full ({1}, diffusion_steps - 1, torch::kFloat);
   // The mean face's landmarks say where its mouth is.
-  Tensor region = region_weights (store.landmarks ().mean (0, true), store.side (), patch,
+  Tensor region = region_weights (store.landmarks ().mean (0, true), store.side (), 1,
                                   RegionGains ());
 
   int64_t size = set.latent_mean.size (0);
@@ -47,7 +47,7 @@ latent_importance (const FrameStore &store, const std::string &autoencoder,
           ->forward_patches (noise.expand ({z.size (0), -1, -1, -1})
                                  .contiguous (at::MemoryFormat::ChannelsLast),
                              t, z)
-          .to (torch::kFloat);
+          .picture;
     };
     Tensor picture = render (base.unsqueeze (0));
     for (int64_t first = 0; first < size; first += batch) {

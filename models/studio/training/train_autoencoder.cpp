@@ -2,16 +2,17 @@
 #include "models/studio/training/train_autoencoder.h"
 
 #include "models/engine.h"
-#include "models/nn/diffusion.h"
 #include "models/nn/precision.h"
-#include "models/nn/semantic_encoder.h"
-#include "models/nn/unet.h"
-#include "models/studio/training/contact_sheet.h"
+#include "models/nn/weights.h"
+#include "models/studio/training/adversary.h"
+#include "models/studio/training/autoencoder.h"
+#include "models/studio/training/autoencoder_validator.h"
+#include "models/studio/training/diffusion_batches.h"
 #include "models/studio/training/frame_latents.h"
 #include "models/studio/training/latent_head.h"
 #include "models/studio/training/optimizer.h"
 #include "models/studio/training/patches.h"
-#include "models/studio/training/region_weights.h"
+#include "models/studio/training/reference_frames.h"
 #include "models/studio/training/train_log.h"
 #include "models/studio/training/whitening.h"
 
@@ -35,168 +36,6 @@ minutes_since (Clock::time_point start)
   return std::chrono::duration<double> (Clock::now () - start).count () / 60;
 }
 
-// Both networks under the names of the bundle's file.
-class AutoencoderImpl : public torch::nn::Module {
-public:
-  explicit AutoencoderImpl (const AutoencoderConfig &config)
-      : unet (config.unet), encoder (config.encoder)
-  {
-    register_module ("unet", unet);
-    register_module ("encoder", encoder);
-  }
-
-  UNet unet;
-  SemanticEncoder encoder;
-};
-TORCH_MODULE (Autoencoder);
-
-struct Batch {
-  Tensor frames;      // int64 [B], indices into the store
-  Tensor for_unet;    // [B, 3*p^2, H/p, W/p] clean, the network's type
-  Tensor for_encoder; // the same in the encoder's patches
-  Tensor noisy;       // what the UNet sees
-  Tensor t;           // [B]
-  Tensor weights;     // [B, 1, H/p, W/p]: region times step
-};
-
-class BatchMaker {
-public:
-  BatchMaker (const FrameStore &store, const AutoencoderTraining &options,
-              const Tensor &noise, torch::ScalarType type, uint64_t seed)
-      : store_ (store), options_ (options), type_ (type),
-        generator_ (at::detail::createCPUGenerator (seed))
-  {
-    int patch = options.network.unet.patch;
-    fixed_noise_ = to_patches (noise.unsqueeze (0), patch).to (type);
-    // Drawing millions of normals every step costs a tenth of it; a pool read from
-    // a random place serves as well.
-    pool_ = torch::randn ({1 << 25}, generator_).to (type);
-    Tensor bars = torch::tensor (alphas_cumprod (), torch::kDouble);
-    signal_ = bars.sqrt ().to (torch::kFloat);
-    spread_ = (1 - bars).sqrt ().to (torch::kFloat);
-    // x0-loss weighted by the signal-to-noise ratio within bounds: neither the
-    // hopeless steps nor the trivial ones take over.
-    step_weight_ = (bars / (1 - bars)).clamp (0.2, 5).to (torch::kFloat);
-  }
-
-  Batch next ()
-  {
-    torch::NoGradGuard guard;
-    const Tensor &frames = store_.training ();
-    int64_t fixed = std::llround (options_.one_step_share * options_.batch);
-    int64_t free = options_.batch - fixed;
-    Tensor chosen = frames.index_select (
-        0, torch::randint (frames.size (0), {options_.batch}, generator_, torch::kLong));
-    Tensor pictures = store_.pictures (chosen);
-    int patch = options_.network.unet.patch;
-
-    Batch batch;
-    batch.frames = chosen;
-    batch.for_unet = picture_patches (pictures, patch, type_);
-    batch.for_encoder = picture_patches (pictures, options_.network.encoder.patch, type_);
-    batch.weights = region_weights (store_.landmarks ().index_select (0, chosen),
-                                    store_.side (), patch, options_.gains);
-
-    Tensor t = torch::randint (diffusion_steps, {free}, generator_, torch::kLong);
-    Tensor last = torch::full ({fixed}, diffusion_steps - 1, torch::kLong);
-    batch.t = torch::cat ({t, last}).to (torch::kFloat);
-    Tensor scale = torch::cat ({step_weight_.index_select (0, t), torch::ones ({fixed})});
-    batch.weights = batch.weights * scale.view ({-1, 1, 1, 1});
-
-    Tensor clean = batch.for_unet.narrow (0, 0, free);
-    int64_t count = clean.numel ();
-    int64_t offset =
-        torch::randint (pool_.numel () - count, {1}, generator_, torch::kLong)
-            .item<int64_t> ();
-    Tensor noise = pool_.narrow (0, offset, count)
-                       .view ({free, clean.size (2), clean.size (3), clean.size (1)})
-                       .permute ({0, 3, 1, 2});
-    Tensor signal = signal_.index_select (0, t).to (type_).view ({-1, 1, 1, 1});
-    Tensor spread = spread_.index_select (0, t).to (type_).view ({-1, 1, 1, 1});
-    Tensor mixed = clean * signal + noise * spread;
-    batch.noisy = torch::cat ({mixed, fixed_noise_.expand ({fixed, -1, -1, -1})})
-                      .contiguous (at::MemoryFormat::ChannelsLast);
-    return batch;
-  }
-
-private:
-  const FrameStore &store_;
-  const AutoencoderTraining &options_;
-  torch::ScalarType type_;
-  at::Generator generator_;
-  Tensor fixed_noise_, pool_, signal_, spread_, step_weight_;
-};
-
-double
-psnr (double mean_square) // of values in [-1, 1]
-{
-  return 10 * std::log10 (4 / std::max (mean_square, 1e-12));
-}
-
-// Held-out frames through encoder and one evaluation from the fixed noise.
-class Validator {
-public:
-  Validator (const FrameStore &store, const AutoencoderTraining &options,
-             const Tensor &noise, torch::ScalarType type)
-      : store_ (store), network_ (options.network), noise_ (noise.unsqueeze (0))
-  {
-    constexpr int64_t count = 96;
-    const Tensor &all = store.validation ();
-    chosen_ = all.index_select (
-        0, torch::linspace (0, double (all.size (0) - 1), std::min (count, all.size (0)))
-               .to (torch::kLong));
-    convert_convolutions (*network_, type);
-    network_->eval ();
-  }
-
-  // Fills psnr and mouth_psnr; `sheet` receives rows of real, rendered, 4x difference.
-  nlohmann::json run (const TensorMap &weights, const std::string &sheet)
-  {
-    torch::NoGradGuard guard;
-    for (auto &item : network_->named_parameters ())
-      item.value ().copy_ (weights.at (item.key ()));
-    double whole = 0, mouth = 0;
-    std::vector<Tensor> columns;
-    Tensor t = torch::full ({1}, diffusion_steps - 1, torch::kFloat);
-    int64_t count = chosen_.size (0);
-    for (int64_t i = 0; i < count; i++) {
-      Tensor index = chosen_.narrow (0, i, 1);
-      Tensor real = store_.pictures (index).to (torch::kFloat) / 127.5 - 1;
-      real = real.permute ({0, 3, 1, 2}).contiguous ();
-      Tensor z = network_->encoder->forward (real);
-      Tensor made = network_->unet->forward (noise_, t, z).clamp (-1, 1);
-      Tensor square = (made - real).pow (2);
-      whole += psnr (square.mean ().item<double> ());
-      mouth += psnr (mouth_box (square, index).mean ().item<double> ());
-      if (i % std::max<int64_t> (count / 8, 1) == 0 && columns.size () < 8)
-        columns.push_back (
-            torch::cat ({real, made, ((made - real) * 4).clamp (-1, 1)}, 2)[0]);
-    }
-    write_picture (sheet, torch::cat (columns, 2));
-    return {{"psnr", whole / count}, {"mouth_psnr", mouth / count}};
-  }
-
-private:
-  Tensor mouth_box (const Tensor &picture, const Tensor &index) const
-  {
-    Tensor points = store_.landmarks ().index_select (0, index)[0].slice (0, 48, 68);
-    auto edge = [&] (const Tensor &value, int margin) {
-      return std::clamp<int64_t> (int64_t (value.item<float> ()) + margin, 0,
-                                  store_.side ());
-    };
-    Tensor low = std::get<0> (points.min (0)), high = std::get<0> (points.max (0));
-    int64_t x0 = std::min<int64_t> (edge (low[0], -6), store_.side () - 1);
-    int64_t y0 = std::min<int64_t> (edge (low[1], -6), store_.side () - 1);
-    int64_t x1 = std::max (edge (high[0], 6), x0 + 1);
-    int64_t y1 = std::max (edge (high[1], 6), y0 + 1);
-    return picture.slice (2, y0, y1).slice (3, x0, x1);
-  }
-
-  const FrameStore &store_;
-  Autoencoder network_;
-  Tensor noise_, chosen_;
-};
-
 Tensor
 fixed_noise (const std::string &path, int side, uint64_t seed)
 {
@@ -214,28 +53,33 @@ public:
       : store_ (store), options_ (options), work_ (work),
         type_ (has_fast_bfloat16 () ? torch::kBFloat16 : torch::kFloat),
         noise_ (fixed_noise (work + "/noise.safetensors", store.side (), options.seed)),
-        network_ (prepared_network (options.network, type_)),
+        network_ (prepared_network (store, options, type_)),
         adam_ (*network_, adam_options (options)),
         head_ (store, options.network.unet.style_channels),
         head_adam_ (*head_, adam_options (options)),
-        validator_ (store, options, noise_, type_), log_ (work + "/autoencoder.jsonl")
+        adversary_ (AdversaryOptions (), type_, options.seed),
+        validator_ (store, options.network, noise_, type_),
+        log_ (work + "/autoencoder.jsonl")
   {
     resume ();
-    maker_ = std::make_unique<BatchMaker> (store, options_, noise_, type_,
-                                           options.seed + 1 + uint64_t (adam_.steps ()));
+    batches_ =
+        std::make_unique<DiffusionBatches> (store, batch_options (options), noise_, type_,
+                                            options.seed + 1 + uint64_t (adam_.steps ()));
   }
 
   void run ()
   {
+    if (encoder_frozen ())
+      latents ();
     Clock::time_point start = Clock::now (), saved = start;
     double before = minutes_;
     double loss = 0, seconds = 0;
     int64_t since = 0;
-    auto next = std::async (std::launch::async, [this] { return maker_->next (); });
+    auto next = std::async (std::launch::async, [this] { return batches_->next (); });
     while (minutes_ < options_.minutes) {
       Clock::time_point step_start = Clock::now ();
-      Batch batch = next.get ();
-      next = std::async (std::launch::async, [this] { return maker_->next (); });
+      DiffusionBatch batch = next.get ();
+      next = std::async (std::launch::async, [this] { return batches_->next (); });
       adam_.set_learning_rate (learning_rate ());
       if (minutes_ >= encoder_minutes () && encoder_minutes () > 0)
         finish_encoder ();
@@ -267,12 +111,28 @@ private:
   }
 
   // Weights must have their final type and layout before the optimiser copies them.
-  static Autoencoder prepared_network (const AutoencoderConfig &config,
+  static Autoencoder prepared_network (const FrameStore &store,
+                                       const AutoencoderTraining &options,
                                        torch::ScalarType type)
   {
-    Autoencoder network (config);
+    torch::NoGradGuard guard;
+    Autoencoder network (options.network);
     convert_convolutions (*network, type);
+    if (const int count = options.network.unet.references)
+      network->named_parameters ()["unet.references.pictures"].copy_ (
+          reference_frames (store, count, options.seed));
     return network;
+  }
+
+  static DiffusionBatchOptions batch_options (const AutoencoderTraining &options)
+  {
+    DiffusionBatchOptions batch;
+    batch.size = options.batch;
+    batch.one_step_share = options.one_step_share;
+    batch.unet_patch = options.network.unet.patch;
+    batch.encoder_patch = options.network.encoder.patch;
+    batch.gains = options.gains;
+    return batch;
   }
 
   double learning_rate () const
@@ -289,7 +149,7 @@ private:
   }
 
   // z alone, against the head: a fifth of the cost of a step with the UNet.
-  double encoder_step (const Batch &batch)
+  double encoder_step (const DiffusionBatch &batch)
   {
     Tensor z = network_->encoder->forward_patches (batch.for_encoder);
     Tensor loss = head_->loss (z, batch.frames);
@@ -307,6 +167,13 @@ private:
     return options_.freeze_encoder
                ? 0
                : std::min (options_.encoder_minutes, options_.minutes);
+  }
+
+  // The adversary joins late: it sharpens what the regression has found.
+  double adversary_minutes () const
+  {
+    return encoder_minutes () +
+           options_.adversary_from * (options_.minutes - encoder_minutes ());
   }
 
   // Averaged weights from here on, and latents on equal axes.
@@ -334,16 +201,27 @@ private:
     encoder_done_ = true;
   }
 
-  double step (const Batch &batch)
+  double step (const DiffusionBatch &batch)
   {
     Tensor z = encoder_frozen () ? latents ().index_select (0, batch.frames)
                                  : network_->encoder->forward_patches (batch.for_encoder);
-    Tensor out = network_->unet->forward_patches (batch.noisy, batch.t, z);
-    Tensor error = out.to (torch::kFloat) - batch.for_unet.to (torch::kFloat);
-    Tensor loss = (error * error * batch.weights).mean ();
-    if (!encoder_frozen ())
-      loss = loss + options_.head_weight * head_->loss (z, batch.frames);
+    const auto [made, warped] = network_->unet->forward_patches (batch.noisy, batch.t, z);
+    Tensor picture = made.detach ().requires_grad_ (true);
+    Tensor loss = picture_loss (picture, batch);
     loss.backward ();
+    // The picture is where all that is asked of it meets: one backward pass.
+    Tensor rest = torch::zeros ({});
+    if (warped.picture.defined ())
+      rest = rest + options_.warp_weight * warp_loss (warped, batch);
+    if (!encoder_frozen ())
+      rest = rest + options_.head_weight * head_->loss (z, batch.frames);
+    Tensor slope = picture.grad ();
+    if (options_.adversary_weight > 0 && minutes_ >= adversary_minutes ())
+      add_adversary (slope, picture.detach (), batch);
+    if (rest.requires_grad ())
+      torch::autograd::backward ({made, rest}, {slope, torch::ones ({})});
+    else
+      made.backward (slope);
     double value = loss.item<double> ();
     double norm = adam_.step ();
     if (!encoder_frozen ())
@@ -353,6 +231,39 @@ private:
         throw Error (ErrorCode::failed, work_, "the loss is not a number any more",
                      "Resume from the last checkpoint with half the learning rate");
     return value;
+  }
+
+  Tensor weighted (const Tensor &square, const DiffusionBatch &batch) const
+  {
+    const int patch = options_.network.unet.patch;
+    return (torch::avg_pool2d (square.mean (1, true), patch) * batch.weights).mean ();
+  }
+
+  Tensor picture_loss (const Tensor &picture, const DiffusionBatch &batch) const
+  {
+    return weighted ((picture - batch.pictures).pow (2), batch);
+  }
+
+  // Each reference is to be right where it is chosen (a mixture of experts, Jacobs et
+  // al. 1991): the error of the blend alone would be content with blurred ghosts.
+  Tensor warp_loss (const ReferenceWarpImpl::Output &warped,
+                    const DiffusionBatch &batch) const
+  {
+    const Tensor &real = batch.pictures;
+    return weighted (warped.square - 2 * real * warped.picture + real.pow (2), batch);
+  }
+
+  // Its slope is scaled to the regression's, so that neither takes over.
+  void add_adversary (Tensor &slope, const Tensor &made, const DiffusionBatch &batch)
+  {
+    const int64_t first = options_.batch - batch.one_step;
+    const Tensor verdict =
+        adversary_.judge (made.narrow (0, first, batch.one_step),
+                          batch.pictures.narrow (0, first, batch.one_step));
+    Tensor part = slope.narrow (0, first, batch.one_step);
+    const double scale = options_.adversary_weight * part.norm ().item<double> () /
+                         std::max (verdict.norm ().item<double> (), 1e-30);
+    part.add_ (verdict, scale);
   }
 
   // Of all frames, by the frozen encoder.
@@ -369,6 +280,7 @@ private:
                  {"minutes", minutes_},
                  {"loss", loss},
                  {"images_per_second", rate},
+                 {"adversary_loss", adversary_.loss ()},
                  {"learning_rate", learning_rate ()}});
     log_.progress ("autoencoder", minutes_, options_.minutes,
                    {{"loss", loss}, {"images/s", rate}});
@@ -388,6 +300,10 @@ private:
     save_tensors (work_ + "/autoencoder.safetensors", averaged, metadata);
     TensorMap state = adam_.state ();
     add_with_prefix (state, head_adam_.state (), "head.");
+    if (options_.adversary_weight > 0) {
+      add_with_prefix (state, adversary_.state (), "adversary.");
+      metadata["adversary_step"] = std::to_string (adversary_.steps ());
+    }
     save_tensors (state_path (), state, metadata);
   }
 
@@ -403,10 +319,19 @@ private:
       TensorMap head = without_prefix (state, "head.");
       if (!head.empty ())
         head_adam_.load_state (head, step, state_path ());
+      TensorMap adversary = without_prefix (state, "adversary.");
+      if (!adversary.empty () && options_.adversary_weight > 0)
+        adversary_.load_state (adversary, std::stoll (metadata.at ("adversary_step")),
+                               state_path ());
       minutes_ = std::stod (metadata.at ("minutes"));
       encoder_done_ = metadata.at ("encoder_done") == "yes";
     } else if (!options_.init.empty ()) {
-      adam_.start_from (load_tensors (options_.init), options_.init);
+      TensorMap weights = load_tensors (options_.init);
+      // An avatar without references, or with others, gets those of this footage.
+      for (const auto &[name, tensor] : named_weights (*network_))
+        if (name.rfind ("unet.references.", 0) == 0 && !weights.count (name))
+          weights[name] = tensor.clone ();
+      adam_.start_from (weights, options_.init);
     }
   }
 
@@ -419,9 +344,10 @@ private:
   MasterAdam adam_;
   LatentHead head_;
   MasterAdam head_adam_;
-  Validator validator_;
+  Adversary adversary_;
+  AutoencoderValidator validator_;
   TrainLog log_;
-  std::unique_ptr<BatchMaker> maker_;
+  std::unique_ptr<DiffusionBatches> batches_;
   Tensor latents_; // once the encoder is frozen
   double minutes_ = 0;
   int bad_steps_ = 0;

@@ -20,6 +20,9 @@ struct AutoencoderTraining {
   double one_step_share = 0.5; // of a batch: the fixed noise at the last step
   RegionGains gains;           // of the loss
   double head_weight = 0.2;    // of the latent head's loss
+  double warp_weight = 0.5;    // of the warped references' own loss, where there are any
+  double adversary_weight = 0; // of the adversary's slope beside the regression's
+  double adversary_from = 0.5; // it joins after this share of the UNet's minutes
   double checkpoint_minutes = 3;
   uint64_t seed = 1;
   double encoder_minutes = 8;  // first, of the encoder and its linear head alone

@@ -20,6 +20,7 @@ struct TrainOptions {
   std::string dataset, avatar, work, stage = "all";
   std::string init; // an avatar
   int width = 64;
+  int references = -1; // as the avatar has that is started from, or none
   HeldOut held_out;
   std::string held_out_clips; // file of names
   AutoencoderTraining autoencoder;
@@ -61,6 +62,8 @@ run (TrainOptions &options)
     options.held_out.names = read_words (options.held_out_clips);
   if (!options.init.empty ())
     start_from (options);
+  if (options.references >= 0)
+    options.autoencoder.network.unet.references = options.references;
   FrameStore store (options.dataset, options.work, options.held_out);
   if (all || options.stage == "autoencoder") {
     train_autoencoder (store, options.work, options.autoencoder);
@@ -115,6 +118,10 @@ add_train_command (CLI::App &app)
       ->check (CLI::Range (32, 512))
       ->capture_default_str ();
   command
+      ->add_option ("--references", options->references,
+                    "Pictures of the person that the UNet's head warps")
+      ->check (CLI::Range (0, 64));
+  command
       ->add_option ("--held-out", options->held_out.count,
                     "How many clips to keep from training")
       ->capture_default_str ();
@@ -140,6 +147,19 @@ add_train_command (CLI::App &app)
   command
       ->add_option ("--head-weight", autoencoder.head_weight,
                     "Of what the latent must tell linearly")
+      ->capture_default_str ();
+  command
+      ->add_option ("--warp-weight", autoencoder.warp_weight,
+                    "Of the warped references' own loss")
+      ->capture_default_str ();
+  command
+      ->add_option ("--adversary-weight", autoencoder.adversary_weight,
+                    "Of a discriminator's slope beside the regression's; 0 = none")
+      ->capture_default_str ();
+  command
+      ->add_option ("--adversary-from", autoencoder.adversary_from,
+                    "Share of the minutes after which the discriminator joins")
+      ->check (CLI::Range (0.0, 1.0))
       ->capture_default_str ();
   command->add_option ("--learning-rate", autoencoder.learning_rate, "Of the autoencoder")
       ->capture_default_str ();
