@@ -13,5 +13,6 @@ void add_info_command (CLI::App &app);
 void add_prepare_command (CLI::App &app);
 void add_render_command (CLI::App &app);
 void add_train_command (CLI::App &app);
+void add_train_encoder_command (CLI::App &app);
 
 } // namespace daetalker

@@ -16,6 +16,7 @@ main (int argc, char **argv)
   app.require_subcommand (1);
   daetalker::add_prepare_command (app);
   daetalker::add_train_command (app);
+  daetalker::add_train_encoder_command (app);
   daetalker::add_render_command (app);
   daetalker::add_evaluate_command (app);
   daetalker::add_info_command (app);

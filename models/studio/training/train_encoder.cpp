@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/studio/training/train_encoder.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <filesystem>
+#include <future>
+
+#include "models/io/files.h"
+#include "models/io/tensors.h"
+#include "models/nn/logmel_conformer.h"
+#include "models/nn/weights.h"
+#include "models/studio/training/optimizer.h"
+#include "models/studio/training/speech_augmenter.h"
+#include "models/studio/training/streamed_features.h"
+#include "models/studio/training/train_log.h"
+#include "models/studio/training/train_loop.h"
+
+namespace daetalker {
+
+using torch::Tensor;
+
+EncoderTraining::EncoderTraining ()
+{
+  ConformerConfig &blocks = network.conformer;
+  blocks.size = 256;
+  blocks.heads = 4;
+  blocks.feed_forward = 512;
+  blocks.kernel = 9;
+  blocks.blocks = 4;
+  blocks.dropout = 0.05;
+  blocks.pre_norm = true;
+  blocks.scale_input = false;
+  blocks.eps = 1e-5;
+}
+
+namespace {
+
+// The student, and the linear map to the teacher that nobody keeps.
+class PupilImpl : public torch::nn::Module {
+public:
+  PupilImpl (const LogMelConformerConfig &config, int64_t teacher_size)
+      : student (config), to_teacher (config.conformer.size, teacher_size)
+  {
+    register_module ("student", student);
+    register_module ("to_teacher", to_teacher);
+  }
+
+  LogMelConformer student;
+  torch::nn::Linear to_teacher;
+};
+TORCH_MODULE (Pupil);
+
+struct Lesson {
+  Tensor waves;  // [B, samples]
+  Tensor states; // [B, frames, D] normalised
+  Tensor weight; // [frames], of sum 1
+};
+
+class Lessons {
+public:
+  Lessons (const TaughtCorpus &corpus, const EncoderTraining &options, uint64_t seed)
+      : corpus_ (corpus), options_ (options),
+        generator_ (at::detail::createCPUGenerator (seed)), augment_ (seed + 1)
+  {
+    // Long recordings are heard more often.
+    std::vector<double> lengths;
+    for (const TaughtSpeech &speech : corpus.training)
+      lengths.push_back (double (speech.samples.size (0)));
+    lengths_ = torch::tensor (lengths);
+  }
+
+  // `kept` frames between the contexts of the window.  Where that is more than a
+  // chunk, most of them hear more than they will; all the same they teach.
+  Lesson next (int64_t kept)
+  {
+    torch::NoGradGuard guard;
+    const Window &window = options_.window;
+    const int64_t hop = options_.network.log_mel.hop ();
+    const int64_t length = window.left + kept + window.right;
+    std::vector<Tensor> waves, states;
+    const Tensor chosen = torch::multinomial (lengths_, options_.batch, true, generator_);
+    for (int64_t i = 0; i < options_.batch; i++) {
+      const TaughtSpeech &speech = corpus_.training[size_t (chosen[i].item<int64_t> ())];
+      // A stream begins with fewer frames on the left: so do some windows, in zeros.
+      const int64_t frames = speech.states.size (0);
+      const int64_t first = draw (std::max<int64_t> (frames - length, 0) + 1);
+      const int64_t last = std::min (first + length, frames);
+      Tensor wave = torch::zeros ({length * hop});
+      const Tensor heard =
+          speech.samples.slice (0, first * hop, last * hop).to (torch::kFloat) / 32768;
+      wave.narrow (0, 0, heard.size (0)).copy_ (heard);
+      Tensor rows = speech.states.slice (0, first, last).to (torch::kFloat);
+      rows = (rows - corpus_.mean) / corpus_.std;
+      rows = torch::constant_pad_nd (rows, {0, 0, 0, length - rows.size (0)});
+      waves.push_back (wave);
+      states.push_back (rows);
+    }
+    Lesson lesson;
+    lesson.waves = augment_ (torch::stack (waves));
+    lesson.states = torch::stack (states);
+    lesson.weight = torch::full ({length}, kept > options_.short_kept ? 0.5 : 0.05);
+    lesson.weight.narrow (0, window.left, kept).fill_ (1);
+    // What no window of run time keeps: frames whose future is cut off.
+    lesson.weight.narrow (0, length - window.right, window.right).fill_ (0);
+    lesson.weight /= lesson.weight.sum ();
+    return lesson;
+  }
+
+private:
+  int64_t draw (int64_t below)
+  {
+    return torch::randint (below, {1}, generator_, torch::kLong).item<int64_t> ();
+  }
+
+  const TaughtCorpus &corpus_;
+  const EncoderTraining &options_;
+  at::Generator generator_;
+  SpeechAugmenter augment_;
+  Tensor lengths_;
+};
+
+class Trainer {
+public:
+  Trainer (const TaughtCorpus &corpus, const std::string &encoder,
+           const EncoderTraining &options)
+      : corpus_ (corpus), options_ (options), encoder_ (encoder),
+        work_ (encoder + ".work"), pupil_ (make_pupil ()),
+        adam_ (*pupil_, AdamOptions ()), log_ (work_ + "/encoder.jsonl")
+  {
+    loop_.of_minutes = options.minutes;
+    loop_.checkpoint_minutes = options.checkpoint_minutes;
+    resume ();
+    lessons_ = std::make_unique<Lessons> (corpus_, options_,
+                                          options_.seed + uint64_t (adam_.steps ()));
+  }
+
+  nlohmann::json run ()
+  {
+    pupil_->train ();
+    nlohmann::json figures;
+    double sum = 0;
+    int count = 0;
+    prepare ();
+    loop_.run (
+        [&] {
+          sum += step ();
+          if (++count == report_every) {
+            report (sum / count);
+            sum = count = 0;
+          }
+        },
+        [&] { figures = save (); });
+    next_.wait ();
+    return figures;
+  }
+
+private:
+  static constexpr int report_every = 50;
+
+  Pupil make_pupil () const
+  {
+    std::filesystem::create_directories (work_);
+    torch::manual_seed (options_.seed);
+    return Pupil (options_.network, corpus_.mean.size (0));
+  }
+
+  // The next lesson is got ready while the student learns.
+  void prepare ()
+  {
+    const int kept =
+        loop_.done () < options_.long_share ? options_.long_kept : options_.short_kept;
+    next_ =
+        std::async (std::launch::async, [this, kept] { return lessons_->next (kept); });
+  }
+
+  double step ()
+  {
+    const Lesson lesson = next_.get ();
+    prepare ();
+    adam_.set_learning_rate (
+        learning_rate_at (options_.learning_rate, adam_.steps (), loop_.done ()));
+    const Tensor features = pupil_->student->forward (lesson.waves);
+    const Tensor error =
+        (pupil_->to_teacher (features) - lesson.states).square ().mean (2);
+    const Tensor loss = (error * lesson.weight).sum (1).mean ();
+    loss.backward ();
+    adam_.step ();
+    return loss.item<double> ();
+  }
+
+  void report (double loss)
+  {
+    log_.progress ("encoder", loop_.minutes, loop_.of_minutes, {{"loss", loss}});
+    log_.write ({{"step", adam_.steps ()}, {"minutes", loop_.minutes}, {"loss", loss}});
+  }
+
+  // On recordings that were held out, clean, in the windows of run time.
+  nlohmann::json validate (Pupil &pupil) const
+  {
+    torch::NoGradGuard guard;
+    double error = 0, rows = 0;
+    for (const TaughtSpeech &speech : corpus_.held_out) {
+      const Tensor wave = speech.samples.to (torch::kFloat) / 32768;
+      const std::vector<float> samples (wave.data_ptr<float> (),
+                                        wave.data_ptr<float> () + wave.numel ());
+      const Tensor features = streamed_features (
+          [&] (const Tensor &waves) { return pupil->student->forward (waves); },
+          options_.window, options_.network.log_mel.hop (), samples);
+      const Tensor real = (speech.states.to (torch::kFloat) - corpus_.mean) / corpus_.std;
+      error +=
+          (pupil->to_teacher (features) - real).square ().mean (1).sum ().item<double> ();
+      rows += double (real.size (0));
+    }
+    return {{"explained_variance", rows > 0 ? 1 - error / rows : 0},
+            {"hours", corpus_.hours},
+            {"steps", adam_.steps ()},
+            {"minutes", loop_.minutes}};
+  }
+
+  nlohmann::json save ()
+  {
+    torch::NoGradGuard guard;
+    Pupil averaged (options_.network, corpus_.mean.size (0));
+    TensorMap weights = adam_.averaged ();
+    for (auto &item : averaged->named_parameters ())
+      item.value ().copy_ (weights.at (item.key ()));
+    averaged->eval ();
+    const nlohmann::json figures = validate (averaged);
+    log_.write (figures);
+    std::filesystem::create_directories (encoder_);
+    save_tensors (encoder_ + "/model.safetensors", named_weights (*averaged->student), {},
+                  torch::kHalf);
+    nlohmann::json config = options_.network;
+    config["daetalker_window"] = {{"left", options_.window.left},
+                                  {"chunk", options_.window.chunk},
+                                  {"right", options_.window.right}};
+    replace_file (encoder_ + "/config.json", config.dump (1));
+    save_tensors (state_path (), adam_.state (),
+                  {{"step", std::to_string (adam_.steps ())},
+                   {"minutes", std::to_string (loop_.minutes)}});
+    return figures;
+  }
+
+  std::string state_path () const { return work_ + "/encoder.state.safetensors"; }
+
+  void resume ()
+  {
+    if (!std::filesystem::exists (state_path ()))
+      return;
+    Metadata metadata;
+    const TensorMap state = load_tensors (state_path (), &metadata);
+    adam_.load_state (state, std::stoll (metadata.at ("step")), state_path ());
+    loop_.minutes = std::stod (metadata.at ("minutes"));
+  }
+
+  const TaughtCorpus &corpus_;
+  const EncoderTraining options_;
+  const std::string encoder_, work_;
+  Pupil pupil_;
+  MasterAdam adam_;
+  TrainLog log_;
+  TrainLoop loop_;
+  std::unique_ptr<Lessons> lessons_;
+  std::future<Lesson> next_;
+};
+
+} // namespace
+
+nlohmann::json
+train_encoder (const TaughtCorpus &corpus, const std::string &encoder,
+               const EncoderTraining &options)
+{
+  return Trainer (corpus, encoder, options).run ();
+}
+
+} // namespace daetalker

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Speech with a teacher's states, and a student that learns from it.
+#include "models/studio/training/taught_speech.h"
+
+#include "models/io/tensors.h"
+#include "models/nn/speech_encoder.h"
+#include "models/studio/training/streamed_features.h"
+#include "models/studio/training/train_encoder.h"
+#include "tests/models/expect_error.h"
+#include "tests/models/temporary_folder.h"
+
+#include <filesystem>
+#include <fstream>
+#include <gst/gst.h>
+#include <gtest/gtest.h>
+
+namespace daetalker {
+namespace {
+
+using test::TemporaryFolder;
+using torch::Tensor;
+namespace fs = std::filesystem;
+
+constexpr int rate = 16000;
+
+// 16-bit mono, with the 44 bytes that every player knows.
+void
+write_wav (const std::string &path, const Tensor &samples)
+{
+  const Tensor pcm = (samples * 32767).to (torch::kShort).contiguous ();
+  const uint32_t bytes = uint32_t (pcm.numel ()) * 2;
+  std::ofstream file (path, std::ios::binary);
+  const auto number = [&] (uint32_t value, int size) {
+    file.write (reinterpret_cast<const char *> (&value), size);
+  };
+  file << "RIFF";
+  number (36 + bytes, 4);
+  file << "WAVEfmt ";
+  number (16, 4);
+  number (1, 2); // PCM
+  number (1, 2); // channel
+  number (rate, 4);
+  number (2 * rate, 4);
+  number (2, 2);
+  number (16, 2);
+  file << "data";
+  number (bytes, 4);
+  file.write (static_cast<const char *> (pcm.data_ptr ()), bytes);
+}
+
+// Noise that is loud or soft by turns of a quarter of a second; the teacher tells
+// which, in two numbers.
+class Corpus {
+public:
+  explicit Corpus (int recordings)
+  {
+    torch::manual_seed (7);
+    fs::create_directories (speech ());
+    fs::create_directories (teacher ());
+    for (int i = 0; i < recordings; i++)
+      add ("r" + std::to_string (i), 150);
+  }
+
+  void add (const std::string &name, int64_t rows)
+  {
+    const Tensor loud =
+        torch::randint (2, {(rows + 11) / 12}).repeat_interleave (12).slice (0, 0, rows);
+    const Tensor size = (0.02 + 0.3 * loud).repeat_interleave (320);
+    write_wav (speech () + "/" + name + ".wav", torch::randn ({rows * 320}) * size * 0.3);
+    const Tensor state = loud.to (torch::kFloat);
+    save_tensors (teacher () + "/" + name + ".safetensors",
+                  {{"hidden_states", torch::stack ({state, 3 - 2 * state}, 1)}}, {},
+                  torch::kHalf);
+  }
+
+  std::string speech () const { return (folder_ / "speech"); }
+  std::string teacher () const { return (folder_ / "teacher"); }
+  std::string encoder () const { return (folder_ / "encoder"); }
+
+private:
+  TemporaryFolder folder_;
+};
+
+TEST (TaughtSpeech, IsReadWithItsStatesAndSomeIsHeldOut)
+{
+  const Corpus corpus (40);
+  std::ofstream (corpus.speech () + "/untaught.txt") << "no sound, and no states";
+  int without = 0;
+  const TaughtCorpus read =
+      read_taught_corpus (corpus.speech (), corpus.teacher (), &without);
+  EXPECT_EQ (read.training.size (), 39u);
+  EXPECT_EQ (read.held_out.size (), 1u);
+  EXPECT_EQ (without, 1);
+  EXPECT_EQ (read.training[0].samples.size (0), 150 * 320);
+  EXPECT_NEAR (read.hours, 39 * 3.0 / 3600, 1e-6);
+  // The second number is 3 - 2 x the first.
+  EXPECT_NEAR (read.mean[1].item<double> (), 3 - 2 * read.mean[0].item<double> (), 1e-5);
+  EXPECT_NEAR (read.std[1].item<double> (), 2 * read.std[0].item<double> (), 1e-5);
+}
+
+TEST (TaughtSpeech, RowsHaveToFitTheSound)
+{
+  const Corpus corpus (2);
+  save_tensors (corpus.teacher () + "/r1.safetensors",
+                {{"hidden_states", torch::zeros ({149, 2})}});
+  EXPECT_ERROR (read_taught_corpus (corpus.speech (), corpus.teacher ()),
+                ErrorCode::wrong_model, "r1.safetensors");
+}
+
+TEST (TaughtSpeech, StatesThatAreNoNumbersAreRefused)
+{
+  const Corpus corpus (2);
+  save_tensors (corpus.teacher () + "/r1.safetensors",
+                {{"hidden_states", torch::full ({150, 2}, NAN)}});
+  EXPECT_ERROR (read_taught_corpus (corpus.speech (), corpus.teacher ()),
+                ErrorCode::corrupt, "r1.safetensors");
+}
+
+TEST (TaughtSpeech, NothingTaughtIsAnError)
+{
+  const Corpus corpus (0);
+  EXPECT_ERROR (read_taught_corpus (corpus.speech (), corpus.teacher ()),
+                ErrorCode::not_found, "speech");
+}
+
+EncoderTraining
+small_training (double minutes)
+{
+  EncoderTraining training;
+  training.network.conformer.size = 16;
+  training.network.conformer.heads = 2;
+  training.network.conformer.feed_forward = 16;
+  training.network.conformer.blocks = 1;
+  training.network.conformer.kernel = 5;
+  training.window = {8, 2, 4};
+  training.batch = 4;
+  training.long_kept = 16;
+  training.short_kept = 4;
+  training.minutes = minutes;
+  training.checkpoint_minutes = 1;
+  training.learning_rate = 3e-3;
+  return training;
+}
+
+TEST (TrainEncoder, LearnsResumesAndIsReadByTheEngine)
+{
+  torch::set_num_threads (1);
+  const Corpus corpus (40);
+  const TaughtCorpus speech = read_taught_corpus (corpus.speech (), corpus.teacher ());
+  const nlohmann::json first =
+      train_encoder (speech, corpus.encoder (), small_training (0.02));
+  const nlohmann::json then =
+      train_encoder (speech, corpus.encoder (), small_training (0.08));
+  EXPECT_GT (then.at ("steps"), first.at ("steps")) << "it began anew";
+  EXPECT_GT (then.at ("explained_variance"), 0.5);
+
+  torch::NoGradGuard guard;
+  const auto encoder = make_speech_encoder (corpus.encoder ());
+  EXPECT_EQ (encoder->window ().left, 8);
+  EXPECT_EQ (encoder->window ().right, 4);
+  const std::vector<float> samples (16000, 0.1f);
+  const Tensor features =
+      streamed_features ([&] (const Tensor &wave) { return encoder->forward (wave, -1); },
+                         encoder->window (), encoder->hop (), samples);
+  EXPECT_EQ (features.sizes (), torch::IntArrayRef ({50, 16}));
+}
+
+} // namespace
+} // namespace daetalker
+
+int
+main (int argc, char **argv)
+{
+  gst_init (&argc, &argv);
+  testing::InitGoogleTest (&argc, argv);
+  return RUN_ALL_TESTS ();
+}
