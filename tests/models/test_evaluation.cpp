@@ -3,6 +3,9 @@
 // Each measure on signals whose figure is known.
 #include "models/studio/evaluation/face_motion.h"
 #include "models/studio/evaluation/picture_quality.h"
+#include "models/studio/evaluation/speech_events.h"
+#include "tests/models/expect_error.h"
+#include "tests/models/temporary_folder.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
@@ -114,4 +117,66 @@ TEST (FaceMotion, AGlidingHeadDoesNotJitter)
     for (cv::Point2f &point : track[f])
       point.y += 1;
   EXPECT_NEAR (jitter (track), 2, 1e-5); // +1, -2, +1
+}
+
+TEST (FaceMotion, ClosedIsTheLeastTenthAndTwoPixels)
+{
+  std::vector<double> openings;
+  for (int i = 0; i < 100; ++i)
+    openings.push_back (i * 0.1); // the least tenth ends at 1
+  const double closed = closed_opening (openings);
+  EXPECT_DOUBLE_EQ (closed, 3);
+  EXPECT_DOUBLE_EQ (closed_share (openings, {0, 30, 31, 99}, closed), 0.5);
+  EXPECT_DOUBLE_EQ (closed_share (openings, {}, closed), 1);
+}
+
+TEST (FaceMotion, ALabialIsClosedWithinTwoFrames)
+{
+  std::vector<double> openings (20, 10);
+  openings[5] = 1;
+  EXPECT_DOUBLE_EQ (closed_near (openings, {3, 7}, 2), 1);
+  EXPECT_DOUBLE_EQ (closed_near (openings, {2, 8}, 2), 0);
+  EXPECT_DOUBLE_EQ (closed_near (openings, {5, 19}, 2), 0.5);
+}
+
+TEST (FaceMotion, CountsBlinks)
+{
+  LandmarkTrack track = gliding_head (4);
+  const auto open_eyes = [] (Landmarks &points, float apart) {
+    for (const std::size_t eye : {36, 42}) {
+      points[eye] = {0, 0};
+      points[eye + 3] = {20, 0};
+      for (const std::size_t i : {1, 2})
+        points[eye + i] = {float (6 * i), -apart / 2};
+      for (const std::size_t i : {4, 5})
+        points[eye + i] = {float (6 * (6 - i)), apart / 2};
+    }
+  };
+  for (std::size_t f = 0; f < track.size (); ++f)
+    open_eyes (track[f], f == 7 || f == 8 || f == 20 ? 2 : 6);
+  EXPECT_EQ (count_blinks (track), 2);
+}
+
+TEST (SpeechEvents, SilenceIsFarBelowTheLoudestAndAwayFromSpeech)
+{
+  constexpr std::size_t frame = 640;
+  std::vector<float> speech (20 * frame, 0.0009f); // -55 dB
+  for (std::size_t i = 8 * frame; i < 10 * frame; ++i)
+    speech[i] = 0.5f;
+  const std::vector<std::size_t> expected = {0,  1,  2,  3,  4,  5,  12,
+                                             13, 14, 15, 16, 17, 18, 19};
+  EXPECT_EQ (silent_frames (speech), expected);
+  EXPECT_TRUE (silent_frames ({}).empty ());
+}
+
+TEST (SpeechEvents, LabialsAreReadFromAnAlignment)
+{
+  const test::TemporaryFolder folder;
+  test::write_text (folder / "a.align", "0 23750 sil\n23750 29500 bin\n29500 34000 red\n"
+                                        "34000 35500 at\n35500 41000 m\n");
+  // 23750 / 25000 s is frame 23.75; 35500, frame 35.5.
+  EXPECT_EQ (labial_onsets (folder / "a.align"), (std::vector<std::size_t>{23, 35}));
+  test::write_text (folder / "b.align", "0 twelve sil\n");
+  EXPECT_ERROR (labial_onsets (folder / "b.align"), ErrorCode::corrupt, "b.align");
+  EXPECT_ERROR (labial_onsets (folder / "c.align"), ErrorCode::not_found, "c.align");
 }

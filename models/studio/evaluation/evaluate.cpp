@@ -9,10 +9,12 @@
 #include "models/studio/dataset.h"
 #include "models/studio/evaluation/face_motion.h"
 #include "models/studio/evaluation/picture_quality.h"
+#include "models/studio/evaluation/speech_events.h"
 #include "models/studio/head_pose.h"
 #include "models/studio/media.h"
 #include "models/studio/progress.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -32,6 +34,10 @@ struct RealClip {
   std::vector<float> speech; // 16 kHz
   std::vector<cv::Rect2d> boxes;
   std::vector<Pose> poses;
+  LandmarkTrack track;
+  double closed = 0;                // an opening of the mouth
+  std::vector<std::size_t> silence; // frames
+  std::vector<std::size_t> labials; // frames
 };
 
 RealClip
@@ -147,7 +153,9 @@ public:
     fs::create_directories (options_.output);
     Progress progress ("evaluate", clips_.size ());
     for (const std::string &name : clips_) {
-      evaluate (read_clip (options_.dataset, name));
+      RealClip clip = read_clip (options_.dataset, name);
+      find_events (clip);
+      evaluate (clip);
       progress.add ();
     }
     const double clips = double (clips_.size ());
@@ -222,11 +230,42 @@ private:
     return result;
   }
 
+  void find_events (RealClip &clip)
+  {
+    clip.track = track (clip.pictures, clip.boxes);
+    clip.closed = closed_opening (lip_openings (clip.track));
+    const auto beyond = [&clip] (std::size_t frame) {
+      return frame >= clip.pictures.size ();
+    };
+    const auto within = [&beyond] (std::vector<std::size_t> frames) {
+      frames.erase (std::remove_if (frames.begin (), frames.end (), beyond),
+                    frames.end ());
+      return frames;
+    };
+    clip.silence = within (silent_frames (clip.speech));
+    if (!options_.alignments.empty ())
+      clip.labials =
+          within (labial_onsets (options_.alignments + "/" + clip.name + ".align"));
+  }
+
+  // What only the eye misses: mouths that do not close, eyes that never do.
+  static void add_closures (const LandmarkTrack &made, const RealClip &clip, Means &means)
+  {
+    const std::vector<double> openings = lip_openings (made);
+    if (!clip.silence.empty ())
+      means.add ("closed_in_silence", closed_share (openings, clip.silence, clip.closed));
+    if (!clip.labials.empty ())
+      means.add ("closed_at_labials", closed_near (openings, clip.labials, clip.closed));
+    const double minutes = double (made.size ()) / (60 * dataset_fps);
+    means.add ("blinks_per_minute", count_blinks (made) / minutes);
+  }
+
   void evaluate (const RealClip &clip)
   {
-    const LandmarkTrack real_track = track (clip.pictures, clip.boxes);
+    const LandmarkTrack &real_track = clip.track;
     real_.add ("sharpness", mean_sharpness (clip.pictures));
     real_.add ("jitter", jitter (real_track));
+    add_closures (real_track, clip, real_);
     real_.add ("flicker", flicker (clip.pictures));
 
     Pictures again;
@@ -295,6 +334,8 @@ private:
     means.add ("mouth_opening_amplitude", opening.amplitude);
     means.add ("mouth_opening_lag_frames", opening.lag);
     means.add ("jitter_of_real", jitter (made_track) / std::max (jitter (same), 1e-9));
+    if (made.size () == clip.pictures.size ())
+      add_closures (made_track, clip, means);
     return opening;
   }
 

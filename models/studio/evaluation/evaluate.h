@@ -14,6 +14,7 @@ struct EvaluationOptions {
   std::string avatar;             // folder or name; empty: the one that ships
   std::string dataset;            // as `daetalker prepare` wrote it
   std::vector<std::string> clips; // names; empty: those that the avatar held out
+  std::string alignments;         // folder of NAME.align, or empty
   std::string output;             // folder for report.json and frames.png
   int many_steps_frames = 4;      // also rendered with the most steps; 0: none
   bool allow_unconsented = false;

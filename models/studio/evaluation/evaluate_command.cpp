@@ -39,6 +39,10 @@ add_evaluate_command (CLI::App &app)
                        "Names of clips, or a file of names (default: those that the "
                        "avatar's training held out)");
   command
+      ->add_option ("--alignments", options->alignments,
+                    "Folder of NAME.align, when each word is spoken (GRID's form)")
+      ->check (CLI::ExistingDirectory);
+  command
       ->add_option ("-o,--output", options->output,
                     "Folder for report.json and frames.png (real, reconstructed, "
                     "spoken)")

@@ -99,6 +99,67 @@ lip_distance (const LandmarkTrack &made, const LandmarkTrack &real)
 }
 
 double
+closed_opening (const std::vector<double> &real)
+{
+  std::vector<double> sorted (real);
+  std::sort (sorted.begin (), sorted.end ());
+  return sorted.empty () ? 0 : sorted[sorted.size () / 10] + closed_margin;
+}
+
+double
+closed_share (const std::vector<double> &openings, const std::vector<std::size_t> &where,
+              double closed)
+{
+  const auto count = std::count_if (where.begin (), where.end (), [&] (std::size_t f) {
+    return openings[f] <= closed;
+  });
+  return where.empty () ? 1 : double (count) / double (where.size ());
+}
+
+double
+closed_near (const std::vector<double> &openings, const std::vector<std::size_t> &onsets,
+             double closed, int reach)
+{
+  const auto frames = std::ptrdiff_t (openings.size ());
+  const auto count = std::count_if (onsets.begin (), onsets.end (), [&] (std::size_t f) {
+    const auto at = std::ptrdiff_t (f);
+    const auto first =
+        openings.begin () + std::clamp<std::ptrdiff_t> (at - reach, 0, frames);
+    const auto last =
+        openings.begin () + std::clamp<std::ptrdiff_t> (at + reach + 1, 0, frames);
+    return first != last && *std::min_element (first, last) <= closed;
+  });
+  return onsets.empty () ? 1 : double (count) / double (onsets.size ());
+}
+
+int
+count_blinks (const LandmarkTrack &track)
+{
+  const auto distance = [] (const Landmarks &points, std::size_t a, std::size_t b) {
+    return cv::norm (points[a] - points[b]);
+  };
+  std::vector<double> ratios;
+  for (const Landmarks &points : track) {
+    double ratio = 0;
+    for (const std::size_t eye : {36, 42})
+      ratio +=
+          (distance (points, eye + 1, eye + 5) + distance (points, eye + 2, eye + 4)) /
+          std::max (4 * distance (points, eye, eye + 3), 1e-9);
+    ratios.push_back (ratio);
+  }
+  if (ratios.empty ())
+    return 0;
+  std::vector<double> sorted (ratios);
+  std::nth_element (sorted.begin (),
+                    sorted.begin () + std::ptrdiff_t (sorted.size () / 2), sorted.end ());
+  const double shut = 0.75 * sorted[sorted.size () / 2];
+  int blinks = 0;
+  for (std::size_t f = 1; f < ratios.size (); ++f)
+    blinks += ratios[f] < shut && ratios[f - 1] >= shut;
+  return blinks;
+}
+
+double
 jitter (const LandmarkTrack &track)
 {
   const auto place = [&track] (std::size_t frame) {
