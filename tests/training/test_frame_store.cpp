@@ -5,6 +5,8 @@
 #include "models/studio/clip_writer.h"
 #include "models/studio/dataset.h"
 #include "models/studio/media.h"
+#include "models/studio/training/frame_latents.h"
+#include "models/studio/training/reference_frames.h"
 #include "tests/models/expect_error.h"
 #include "tests/models/temporary_folder.h"
 
@@ -97,6 +99,52 @@ TEST_F (FrameStoreTest, WhatIsHeldOutIsNotTrainedOn)
 TEST_F (FrameStoreTest, HeldOutByNameAsFarAsThere)
 {
   EXPECT_EQ (open ({2, {"f", "zz", "c"}}).held_out_names (), Names ({"c", "f"}));
+}
+
+SemanticEncoder
+small_encoder (uint64_t seed)
+{
+  torch::manual_seed (seed);
+  AutoencoderConfig config = live_autoencoder (32);
+  config.encoder.patch = 16;
+  config.encoder.model_channels = 8;
+  config.encoder.channel_mult = {1, 2};
+  config.encoder.style_channels = 5;
+  SemanticEncoder encoder (config.encoder);
+  encoder->eval ();
+  return encoder;
+}
+
+// Read again they are the file's, not another encoder's.
+TEST_F (FrameStoreTest, LatentsAreKeptForTheirEncoderAlone)
+{
+  const FrameStore store = open ({2, {}});
+  const std::string cache = dataset_ + "/latents.safetensors";
+  SemanticEncoder one = small_encoder (1), other = small_encoder (2);
+  const Tensor first = frame_latents (one, store, cache).clone ();
+  ASSERT_EQ (first.sizes (), torch::IntArrayRef ({int64_t (frames * names.size ()), 5}));
+  Metadata metadata;
+  load_tensors (cache, &metadata);
+  save_tensors (cache, {{"latents", first + 1}}, metadata);
+  EXPECT_TRUE (frame_latents (one, store, cache).equal (first + 1));
+  EXPECT_FALSE (frame_latents (other, store, cache).equal (first + 1));
+  EXPECT_TRUE (frame_latents (one, store, cache).equal (first));
+}
+
+// The test's landmarks are all alike; what counts here is that no held-out frame is
+// taken.
+TEST_F (FrameStoreTest, ReferenceFramesAreTrainingFrames)
+{
+  const FrameStore store = open ({2, {}});
+  const Tensor pictures = reference_frames (store, 1, 3);
+  ASSERT_EQ (pictures.sizes (), torch::IntArrayRef ({1, 3, 256, 256}));
+  const double brightness = (pictures[0].mean ().item<double> () + 1) * 127.5;
+  const Tensor training = store.pictures (store.training ()).select (1, 0).select (1, 0);
+  EXPECT_LT ((training.select (1, 0).to (torch::kFloat) - brightness)
+                 .abs ()
+                 .min ()
+                 .item<double> (),
+             0.01);
 }
 
 // Measured on what was trained on, an avatar would look better than it is.

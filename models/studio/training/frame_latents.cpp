@@ -1,17 +1,47 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/studio/training/frame_latents.h"
 
+#include "models/io/files.h"
+#include "models/io/tensors.h"
 #include "models/studio/progress.h"
 #include "models/studio/training/patches.h"
+
+#include <filesystem>
 
 namespace daetalker {
 
 using torch::Tensor;
 
+namespace {
+
+// Of the weights, as they compute.
+std::string
+fingerprint (const SemanticEncoder &encoder)
+{
+  std::string hashes;
+  for (const Tensor &parameter : encoder->parameters ()) {
+    const Tensor numbers = parameter.detach ().contiguous ();
+    hashes += sha256 (numbers.data_ptr (), numbers.nbytes ());
+  }
+  return sha256 (hashes.data (), hashes.size ());
+}
+
+} // namespace
+
 Tensor
-frame_latents (SemanticEncoder &encoder, const FrameStore &store)
+frame_latents (SemanticEncoder &encoder, const FrameStore &store,
+               const std::string &cache)
 {
   torch::NoGradGuard guard;
+  const std::string of = fingerprint (encoder);
+  if (std::filesystem::exists (cache)) {
+    Metadata metadata;
+    TensorMap kept = load_tensors (cache, &metadata);
+    const auto latents = kept.find ("latents");
+    if (metadata["encoder"] == of && latents != kept.end () &&
+        latents->second.size (0) == store.frames ())
+      return latents->second;
+  }
   constexpr int64_t batch = 32;
   std::vector<Tensor> latents;
   Progress progress ("latents", size_t (store.frames ()));
@@ -22,7 +52,9 @@ frame_latents (SemanticEncoder &encoder, const FrameStore &store)
         picture_patches (pictures, encoder->config ().patch, encoder->type ())));
     progress.add (size_t (last - first));
   }
-  return torch::cat (latents);
+  const Tensor result = torch::cat (latents);
+  save_tensors (cache, {{"latents", result}}, {{"encoder", of}});
+  return result;
 }
 
 } // namespace daetalker

@@ -8,7 +8,9 @@
 
 namespace daetalker {
 
-// [N, latent_size] float32, of all frames of the store; with a progress bar.
-torch::Tensor frame_latents (SemanticEncoder &encoder, const FrameStore &store);
+// [N, latent_size] float32, of all frames of the store; with a progress bar.  Kept in
+// the file `cache` (safetensors), which is read where it is of the same encoder.
+torch::Tensor frame_latents (SemanticEncoder &encoder, const FrameStore &store,
+                             const std::string &cache);
 
 } // namespace daetalker

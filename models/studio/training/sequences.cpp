@@ -2,6 +2,7 @@
 #include "models/studio/training/sequences.h"
 
 #include <cmath>
+#include <filesystem>
 
 #include "models/io/tensors.h"
 #include "models/nn/precision.h"
@@ -34,7 +35,8 @@ all_latents (const FrameStore &store, const std::string &autoencoder)
   torch::ScalarType type = has_fast_bfloat16 () ? torch::kBFloat16 : torch::kFloat;
   convert_convolutions (*encoder, type);
   encoder->eval ();
-  return frame_latents (encoder, store);
+  const auto folder = std::filesystem::path (autoencoder).parent_path ();
+  return frame_latents (encoder, store, folder / "latents.safetensors");
 }
 
 // [frames, n] read at `rate` times the speed; linear between frames.

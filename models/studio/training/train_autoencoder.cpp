@@ -270,7 +270,8 @@ private:
   const Tensor &latents ()
   {
     if (!latents_.defined ())
-      latents_ = frame_latents (network_->encoder, store_);
+      latents_ =
+          frame_latents (network_->encoder, store_, work_ + "/latents.safetensors");
     return latents_;
   }
 
