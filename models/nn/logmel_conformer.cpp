@@ -15,7 +15,8 @@ LogMelConformerImpl::LogMelConformerImpl (const LogMelConformerConfig &config)
 torch::Tensor
 LogMelConformerImpl::forward (const torch::Tensor &wave)
 {
-  return conformer_ (projection_ (log_mel_.forward (wave)));
+  return conformer_ (
+      projection_ (log_mel_.forward (wave).to (projection_->weight.scalar_type ())));
 }
 
 void
