@@ -131,7 +131,7 @@ TEST (Encode, LinksBehindConvertersAndBeforeTheRenderer)
   g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
   g_autoptr (GstMessage) message = gst_bus_timed_pop_filtered (
-      bus, 10 * GST_SECOND, GstMessageType (GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
+      bus, 30 * GST_SECOND, GstMessageType (GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
   ASSERT_NE (message, nullptr);
   EXPECT_EQ (GST_MESSAGE_TYPE (message), GST_MESSAGE_EOS);
   g_autoptr (GstElement) sink = gst_bin_get_by_name (GST_BIN (pipeline), "sink");

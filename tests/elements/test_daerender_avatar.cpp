@@ -318,7 +318,7 @@ TEST (HotSwap, FramesGoOnWhileItLoadsAndCapsStay)
 GstMessage *
 wait_for (GstBus *bus, GstMessageType type)
 {
-  return gst_bus_timed_pop_filtered (bus, 5 * GST_SECOND, type);
+  return gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND, type);
 }
 
 // The types of the PROGRESS messages so far, one letter each.
@@ -369,9 +369,27 @@ TEST (Progress, IsToldOfEachAvatarThatIsTriedWhilePlaying)
   r.start ();
   EXPECT_EQ (progress (r.bus), "sc");
   g_object_set (r.element, "avatar", other.c_str (), nullptr);
-  EXPECT_EQ (progress (r.bus, 5 * GST_SECOND), "sc");
+  EXPECT_EQ (progress (r.bus, 30 * GST_SECOND), "sc");
   g_object_set (r.element, "avatar", "/no/such/folder", nullptr);
-  EXPECT_EQ (progress (r.bus, 5 * GST_SECOND), "se");
+  EXPECT_EQ (progress (r.bus, 30 * GST_SECOND), "se");
+}
+
+// device=auto never chooses in silence.
+TEST (Progress, ThenAMessageSaysWhereTheAvatarRuns)
+{
+  TestBundle bundle;
+  RenderHarness r (bundle);
+  r.start ();
+  g_autoptr (GstMessage) message = gst_bus_pop_filtered (r.bus, GST_MESSAGE_ELEMENT);
+  ASSERT_NE (message, nullptr);
+  const GstStructure *facts = gst_message_get_structure (message);
+  EXPECT_TRUE (gst_structure_has_name (facts, "daetalker-model-loaded"));
+  EXPECT_STREQ (gst_structure_get_string (facts, "avatar"), bundle.c_str ());
+  EXPECT_STREQ (gst_structure_get_string (facts, "device"), "cpu");
+  EXPECT_STREQ (gst_structure_get_string (facts, "precision"), "float32");
+  gdouble load_ms = -1;
+  EXPECT_TRUE (gst_structure_get_double (facts, "load-ms", &load_ms));
+  EXPECT_GE (load_ms, 0);
 }
 
 TEST (HotSwap, WaitsForTheLatentsThatFitIt)

@@ -72,6 +72,15 @@ public:
     return frames_.size ();
   }
 
+  // Waits until so many frames have come, and a while for more that must not come.
+  void expect_count (gsize wanted)
+  {
+    for (int wait = 0; count () < wanted && wait < 3000; wait++)
+      g_usleep (10 * 1000);
+    g_usleep (while_waiting);
+    EXPECT_EQ (count (), wanted);
+  }
+
   // After the end: which pose each frame has.
   std::vector<float> yaws ()
   {
@@ -119,9 +128,8 @@ TEST (LatePoses, AreWaitedForInAFile)
   EXPECT_EQ (speech.count (), 0u);
   speech.push (0);
   speech.push (1);
-  g_usleep (while_waiting);
   // Up to 100 ms it is known which pose is nearest.
-  EXPECT_EQ (speech.count (), 3u);
+  speech.expect_count (3);
   for (int i = 2; i < 10; i++)
     speech.push (i);
   speech.eos ();
@@ -136,12 +144,10 @@ TEST (LatePoses, AreWaitedForInAFile)
 TEST (LatePoses, AreNotWaitedForInALiveStream)
 {
   PosedSpeech speech ("is-live=true");
-  const gint64 begin = g_get_monotonic_time ();
   speech.play ();
   ASSERT_TRUE (speech.line.wait ()) << speech.line.error.text;
-  EXPECT_LT (g_get_monotonic_time () - begin, 4 * G_USEC_PER_SEC);
   EXPECT_EQ (speech.yaws (), std::vector<float> (25, rest_yaw));
-  EXPECT_EQ (speech.warnings (), 0u);
+  EXPECT_EQ (speech.warnings (), 0u) << "it waited until its patience was over";
 }
 
 TEST (LatePoses, TheLastOneHoldsAfterTheirEnd)
@@ -160,8 +166,7 @@ TEST (LatePoses, AGapSaysThatNoneComes)
   speech.play ();
   speech.push (0);
   gst_pad_push_event (speech.pad, gst_event_new_gap (0, 500 * GST_MSECOND));
-  g_usleep (while_waiting);
-  EXPECT_EQ (speech.count (), 13u) << "up to 480 ms";
+  speech.expect_count (13); // up to 480 ms
   gst_pad_push_event (speech.pad, gst_event_new_gap (0, GST_SECOND));
   ASSERT_TRUE (speech.line.wait ()) << speech.line.error.text;
   EXPECT_EQ (speech.yaws (), std::vector<float> (25, 0));
