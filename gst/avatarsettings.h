@@ -21,7 +21,7 @@ struct AvatarSettings {
 
   // Property ids [first, first + count) are these; an element's own come after.
   // `avatar_mutable`: until which state `avatar` may change, GST_PARAM_MUTABLE_READY
-  // or GST_PARAM_MUTABLE_PLAYING; the others are taken at NULL->READY.
+  // or GST_PARAM_MUTABLE_PLAYING; the others are taken at the next start.
   static constexpr guint count = 5;
   static void install (GObjectClass *klass, guint first,
                        gint avatar_mutable = GST_PARAM_MUTABLE_PLAYING);

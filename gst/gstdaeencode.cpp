@@ -62,6 +62,8 @@ struct Private {
   FrameStats stats;
   ComputePromise promise;
 
+  AvatarSettings opened_with; // of `avatar`; in state changes only
+
   // Streaming thread only.
   std::unique_ptr<daetalker::ImageEncoder> encoder;
   GstVideoInfo info{};
@@ -143,22 +145,32 @@ gst_dae_encode_get_property (GObject *object, guint id, GValue *value, GParamSpe
 
 // ---- states ------------------------------------------------------------------
 
+// Opens the avatar unless the one at hand is what the settings ask for.
+static bool
+open_avatar (GstDaeEncode *self)
+{
+  Private *priv = self->priv;
+  GST_OBJECT_LOCK (self);
+  const AvatarSettings settings = priv->settings;
+  GST_OBJECT_UNLOCK (self);
+  if (priv->get_avatar () != nullptr && settings == priv->opened_with)
+    return true;
+  return daetalker_guard (GST_ELEMENT (self), false, [&] {
+    priv->set_avatar (settings.open (GST_ELEMENT (self)));
+    priv->opened_with = settings;
+    return true;
+  });
+}
+
 static GstStateChangeReturn
 gst_dae_encode_change_state (GstElement *element, GstStateChange transition)
 {
   GstDaeEncode *self = GST_DAE_ENCODE (element);
   Private *priv = self->priv;
-  if (transition == GST_STATE_CHANGE_NULL_TO_READY) {
-    GST_OBJECT_LOCK (self);
-    const AvatarSettings settings = priv->settings;
-    GST_OBJECT_UNLOCK (self);
-    const bool opened = daetalker_guard (element, false, [&] {
-      priv->set_avatar (settings.open (element));
-      return true;
-    });
-    if (!opened)
-      return GST_STATE_CHANGE_FAILURE;
-  }
+  if ((transition == GST_STATE_CHANGE_NULL_TO_READY ||
+       transition == GST_STATE_CHANGE_READY_TO_PAUSED) &&
+      !open_avatar (self))
+    return GST_STATE_CHANGE_FAILURE;
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_READY_TO_NULL ||

@@ -244,9 +244,10 @@ gst_dae_render_start (GstBaseTransform *trans)
 {
   GstDaeRender *self = GST_DAE_RENDER (trans);
   Private *priv = self->priv;
+  priv->model.wait_for_loads ();
   const Settings settings = get_settings (self);
   return daetalker_guard (GST_ELEMENT (self), FALSE, [&] () -> gboolean {
-    priv->model.start (settings.steps);
+    priv->model.start (settings.avatar, settings.steps);
     priv->promise.start (priv->model.current ().measured);
     priv->stats.clear ();
     priv->tagged = false;

@@ -65,6 +65,7 @@ void
 RenderModelSlot::open (const AvatarSettings &settings, int steps)
 {
   RenderModel model;
+  model.settings = settings;
   model.avatar = settings.open (element_);
   daetalker_check_steps (model.info (), steps);
   Lock lock (mutex_);
@@ -81,13 +82,22 @@ RenderModelSlot::close ()
 }
 
 void
-RenderModelSlot::start (int steps)
+RenderModelSlot::wait_for_loads ()
 {
   Lock lock (mutex_);
   loaded_.wait (lock, [this] { return loads_ == 0; });
+}
+
+void
+RenderModelSlot::start (const AvatarSettings &settings, int steps)
+{
+  Lock lock (mutex_);
   started_ = true;
+  const bool other = !(current_.settings == settings);
   lock.unlock ();
   try {
+    if (other)
+      open (settings, steps);
     current_.start (steps);
   } catch (...) {
     lock.lock ();
@@ -140,6 +150,7 @@ RenderModelSlot::run_load (GstElement *element, gpointer data)
   Load &load = *(Load *)data;
   RenderModelSlot &slot = *load.slot;
   RenderModel loaded;
+  loaded.settings = load.settings;
   std::string reason;
   try {
     loaded.avatar = load.settings.open (element);
@@ -153,7 +164,7 @@ RenderModelSlot::run_load (GstElement *element, gpointer data)
   if (loaded.avatar == nullptr) {
     const auto kept = slot.avatar ();
     const std::string path = kept != nullptr ? kept->info ().path : "";
-    load.refused (element, load.settings.avatar, path);
+    load.refused (element, load.settings.avatar, slot.avatar_setting ());
     GST_ELEMENT_WARNING (element, LIBRARY, SETTINGS,
                          ("%s. Avatar %s stays.", reason.c_str (), path.c_str ()),
                          (nullptr));
@@ -261,6 +272,13 @@ RenderModelSlot::take_next ()
   if (loads_ == 0 && ++quiet_ > patience)
     keep_newest ();
   take_waiting ();
+}
+
+std::string
+RenderModelSlot::avatar_setting () const
+{
+  Lock lock (mutex_);
+  return current_.settings.avatar;
 }
 
 std::shared_ptr<daetalker::Avatar>

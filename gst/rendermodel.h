@@ -15,6 +15,7 @@
 
 // An avatar opened for rendering.
 struct RenderModel {
+  AvatarSettings settings; // what `avatar` was opened with
   std::shared_ptr<daetalker::Avatar> avatar;
   std::unique_ptr<daetalker::Renderer> renderer; // nullptr until start()
   GstClockTime measured = 0;                     // time of one warm frame
@@ -49,8 +50,10 @@ public:
   void open (const AvatarSettings &settings, int steps);
   void close ();
 
-  // READY->PAUSED and back; start() waits for a load in progress.
-  void start (int steps);
+  // READY->PAUSED and back.  Before start(), wait_for_loads(): a load may change the
+  // settings.  start() opens the avatar again if it was opened with other settings.
+  void wait_for_loads ();
+  void start (const AvatarSettings &settings, int steps);
   void stop ();
 
   // Loads `settings.avatar` on a thread.  Does nothing before open().  What fails
@@ -78,6 +81,7 @@ private:
   static void run_load (GstElement *element, gpointer data);
   void finish_load (const Load &load, RenderModel loaded);
   void check_fit (const daetalker::AvatarInfo &info) const;
+  std::string avatar_setting () const;
   bool fits_stream (const RenderModel &model) const;
   void add_waiting (RenderModel model);
   bool take_waiting ();

@@ -461,6 +461,44 @@ TEST (HotSwap, StoppingInTheMiddleOfALoadIsSafe)
 
 // ---- states and threads --------------------------------------------------------
 
+// What is set in READY counts: gst-inspect-1.0 says so.
+TEST (States, SettingsOfReadyCountAtTheNextStart)
+{
+  TestBundle bundle, unconsented (unchanged, TestBundle::no_consent, 0.5f);
+  RenderHarness r (bundle);
+  gst_element_set_state (r.element, GST_STATE_READY);
+  g_object_set (r.element, "device", "cuda:7", nullptr);
+  EXPECT_EQ (gst_element_set_state (r.element, GST_STATE_PAUSED),
+             GST_STATE_CHANGE_FAILURE);
+  EXPECT_EQ (pop_error (r.bus).code, GST_RESOURCE_ERROR_NOT_FOUND);
+  g_object_set (r.element, "device", "cpu", "precision", "bfloat16", "allow-unconsented",
+                TRUE, "avatar", unconsented.c_str (), nullptr);
+  r.start ();
+  r.set_caps ();
+  EXPECT_EQ (r.red_of (1, 0), 128);
+  g_autoptr (GstStructure) stats = nullptr;
+  g_object_get (r.element, "stats", &stats, nullptr);
+  EXPECT_STREQ (gst_structure_get_string (stats, "precision"), "bfloat16");
+}
+
+// An avatar that cannot be had in READY: the one before stays, with a warning.
+TEST (States, AnAvatarRefusedInReadyDoesNotKeepFromStarting)
+{
+  TestBundle bundle;
+  RenderHarness r (bundle);
+  gst_element_set_state (r.element, GST_STATE_READY);
+  g_object_set (r.element, "avatar", "/no/such/folder", nullptr);
+  r.start ();
+  r.set_caps ();
+  EXPECT_EQ (r.red_of (1, 0), 255);
+  g_autoptr (GstMessage) warning = gst_bus_pop_filtered (r.bus, GST_MESSAGE_WARNING);
+  EXPECT_NE (warning, nullptr);
+  EXPECT_EQ (pop_error (r.bus).domain, 0u);
+  g_autofree gchar *avatar = nullptr;
+  g_object_get (r.element, "avatar", &avatar, nullptr);
+  EXPECT_EQ (avatar, bundle.path ());
+}
+
 TEST (States, UpAndDownAHundredTimes)
 {
   TestBundle bundle;

@@ -151,6 +151,7 @@ public:
   void encode (const ImageView &image, float *latent) override
   {
     check_size (bundle_.avatar, image);
+    bundle_.behaviour.check ("encode", count_++);
     double red = 0;
     for (int y = 0; y < image.height; y++)
       for (int x = 0; x < image.width; x++)
@@ -162,6 +163,7 @@ public:
 
 private:
   const Bundle bundle_;
+  std::uint64_t count_ = 0;
 };
 
 } // namespace
