@@ -44,16 +44,28 @@ ComputePromise::time () const
 }
 
 void
+ComputePromise::report (GstElement *element, GstClockTime spent,
+                        GstClockTime promised) const
+{
+  const guint64 frames = broken_;
+  GST_WARNING_OBJECT (element,
+                      "a frame took %" GST_TIME_FORMAT
+                      ", more than compute-time; %" G_GUINT64_FORMAT " frames did so far",
+                      GST_TIME_ARGS (spent), frames);
+  GstStructure *facts = gst_structure_new ("daetalker-overload", "spent", G_TYPE_UINT64,
+                                           spent, "promised", G_TYPE_UINT64, promised,
+                                           "frames", G_TYPE_UINT64, frames, nullptr);
+  gst_element_post_message (element,
+                            gst_message_new_element (GST_OBJECT (element), facts));
+}
+
+void
 ComputePromise::watch (GstElement *element, const FrameStats &stats, GstClockTime spent)
 {
   const GstClockTime promised = time ();
   if (given_ >= 0) {
-    if (spent > promised && broken_++ % 100 == 0)
-      GST_WARNING_OBJECT (element,
-                          "a frame took %" GST_TIME_FORMAT
-                          ", more than compute-time; %" G_GUINT64_FORMAT
-                          " frames did so far",
-                          GST_TIME_ARGS (spent), broken_.load ());
+    if (spent > promised && broken_++ % report_every == 0)
+      report (element, spent, promised);
     return;
   }
   constexpr gsize enough = 50;

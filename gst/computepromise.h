@@ -26,10 +26,15 @@ public:
 
   // After each frame, which took `spent` and is in `stats`.  A measured promise
   // follows the measurement with a hysteresis of 25 % and posts LATENCY; a given one
-  // that is broken is logged.
+  // that is broken is logged, and posted as the element message `daetalker-overload`
+  // (spent, promised, frames so far), the first time and every hundredth.
   void watch (GstElement *element, const FrameStats &stats, GstClockTime spent);
 
 private:
+  void report (GstElement *element, GstClockTime spent, GstClockTime promised) const;
+
+  static constexpr guint64 report_every = 100;
+
   std::atomic<gint> given_{-1}; // ms
   std::atomic<GstClockTime> measured_{0};
   std::atomic<guint64> broken_{0};

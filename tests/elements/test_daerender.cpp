@@ -314,6 +314,33 @@ TEST (Latency, IsMeasuredAndFollowsTheMeasurement)
   EXPECT_NE (message, nullptr);
 }
 
+TEST (Latency, ABrokenPromiseIsSaidOnceInAHundredFrames)
+{
+  TestBundle bundle (slow_render (3));
+  RenderHarness r (bundle);
+  g_object_set (r.element, "compute-time", 1, nullptr);
+  r.start ();
+  r.set_caps ();
+  for (int n = 0; n < 5; n++)
+    r.red_of (0.5, n);
+  int count = 0;
+  while (GstMessage *message = gst_bus_pop_filtered (r.bus, GST_MESSAGE_ELEMENT)) {
+    const GstStructure *facts = gst_message_get_structure (message);
+    if (gst_structure_has_name (facts, "daetalker-overload")) {
+      guint64 spent = 0, promised = 0, frames = 0;
+      EXPECT_TRUE (gst_structure_get (facts, "spent", G_TYPE_UINT64, &spent, "promised",
+                                      G_TYPE_UINT64, &promised, "frames", G_TYPE_UINT64,
+                                      &frames, nullptr));
+      EXPECT_GE (spent, 3 * GST_MSECOND);
+      EXPECT_EQ (promised, GST_MSECOND);
+      EXPECT_EQ (frames, 1u);
+      count++;
+    }
+    gst_message_unref (message);
+  }
+  EXPECT_EQ (count, 1);
+}
+
 // ---- QoS -----------------------------------------------------------------------
 
 guint64
