@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // What the documentation says is so: every gst-launch-1.0 line in README.md, docs/
-// and the elements' sources is parsed by GStreamer, and docs/elements.md names
-// exactly the properties that there are.
+// and the elements' sources is parsed by GStreamer and, where its devices and servers
+// are there, played on the arithmetic engine; and docs/elements.md names exactly the
+// properties that there are.
+#include <algorithm>
+#include <optional>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -84,34 +87,196 @@ find_lines ()
   return lines;
 }
 
-class LaunchLines : public testing::TestWithParam<LaunchLine> {};
-
-TEST_P (LaunchLines, AreParsed)
+// The pipeline of a line; nullptr if an element of others is not installed, which is
+// named in `missing`, or if the line is wrong, which is a failure.
+GstElement *
+parse (const std::string &line, std::string &missing)
 {
   gint argc = 0;
   g_auto (GStrv) argv = nullptr;
   g_autoptr (GError) error = nullptr;
-  ASSERT_TRUE (g_shell_parse_argv (GetParam ().line.c_str (), &argc, &argv, &error))
-      << error->message;
-  ASSERT_STREQ (argv[0], "gst-launch-1.0");
+  if (!g_shell_parse_argv (line.c_str (), &argc, &argv, &error)) {
+    ADD_FAILURE () << error->message;
+    return nullptr;
+  }
+  EXPECT_STREQ (argv[0], "gst-launch-1.0");
   int first = 1;
   while (argv[first] != nullptr && argv[first][0] == '-')
     first++;
   g_autoptr (GstParseContext) context = gst_parse_context_new ();
-  g_autoptr (GstElement) pipeline = gst_parse_launchv_full (
-      (const gchar **)argv + first, context, GST_PARSE_FLAG_FATAL_ERRORS, &error);
+  GstElement *pipeline = gst_parse_launchv_full ((const gchar **)argv + first, context,
+                                                 GST_PARSE_FLAG_FATAL_ERRORS, &error);
   if (g_error_matches (error, GST_PARSE_ERROR, GST_PARSE_ERROR_NO_SUCH_ELEMENT)) {
-    g_auto (GStrv) missing = gst_parse_context_get_missing_elements (context);
-    ASSERT_NE (missing, nullptr) << error->message;
+    g_auto (GStrv) names = gst_parse_context_get_missing_elements (context);
+    missing = names != nullptr ? names[0] : error->message;
     for (const char *ours : our_elements)
-      ASSERT_STRNE (missing[0], ours);
-    GTEST_SKIP () << missing[0] << " is not installed";
+      EXPECT_NE (missing, ours);
+    return nullptr;
   }
   EXPECT_EQ (error, nullptr) << error->message;
+  return pipeline;
+}
+
+class LaunchLines : public testing::TestWithParam<LaunchLine> {};
+
+TEST_P (LaunchLines, AreParsed)
+{
+  std::string missing;
+  g_autoptr (GstElement) pipeline = parse (GetParam ().line, missing);
+  if (!missing.empty ())
+    GTEST_SKIP () << missing << " is not installed";
   EXPECT_NE (pipeline, nullptr);
 }
 
 INSTANTIATE_TEST_SUITE_P (Documentation, LaunchLines, testing::ValuesIn (find_lines ()));
+
+// ---- played ------------------------------------------------------------------------
+
+// A folder with what the lines read: half a second of sound, a video, and avatars.
+class PlayedLines : public testing::TestWithParam<LaunchLine> {
+protected:
+  void SetUp () override
+  {
+    g_autofree gchar *folder = g_dir_make_tmp ("daetalker-XXXXXX", nullptr);
+    folder_ = folder;
+    before_ = fs::current_path ();
+    fs::current_path (folder_);
+    fs::create_directory ("avatars");
+    for (const char *name : {"grid-s1", "me"})
+      fs::create_directory_symlink (bundle_.path (), fs::path ("avatars") / name);
+    g_setenv ("DAETALKER_AVATAR_PATH", (folder_ / "avatars").c_str (), TRUE);
+
+    const std::string sound = "audiotestsrc num-buffers=5 samplesperbuffer=1600 ! "
+                              "audio/x-raw,rate=16000,channels=1 ! audioconvert ! ";
+    make (sound + "wavenc ! filesink location=speech.wav");
+    make (sound + "flacenc ! matroskamux ! filesink location=speech.mkv");
+    make ("videotestsrc num-buffers=10 ! video/x-raw,framerate=25/1,format=I420 ! "
+          "x264enc ! mp4mux ! filesink location=face.mp4");
+  }
+
+  void TearDown () override
+  {
+    fs::current_path (before_);
+    fs::remove_all (folder_);
+  }
+
+  // The line with a sink and a source in place of what a machine that tests lacks: a
+  // window, a loudspeaker, a microphone.
+  std::string playable () const
+  {
+    std::string line = GetParam ().line;
+    for (const auto &[device, instead] :
+         {std::pair<const char *, const char *>{"autovideosink", "fakesink sync=true"},
+          {"autoaudiosink", "fakesink sync=true"},
+          {"autoaudiosrc", "audiotestsrc is-live=true"}})
+      line = std::regex_replace (line, std::regex (device), instead);
+    return std::regex_replace (line, std::regex ("/home/me"), folder_.string ());
+  }
+
+private:
+  static void make (const std::string &line)
+  {
+    std::string missing;
+    g_autoptr (GstElement) pipeline = parse ("gst-launch-1.0 " + line, missing);
+    if (pipeline == nullptr)
+      GTEST_SKIP () << missing << " is not installed";
+    g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
+    gst_element_set_state (pipeline, GST_STATE_PLAYING);
+    g_autoptr (GstMessage) message = gst_bus_timed_pop_filtered (
+        bus, 30 * GST_SECOND, GstMessageType (GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
+    gst_element_set_state (pipeline, GST_STATE_NULL);
+    ASSERT_TRUE (message != nullptr && GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS)
+        << line;
+  }
+
+  const TestBundle bundle_;
+  fs::path folder_, before_;
+};
+
+// Frames that an element of ours has done; nothing for others.
+std::optional<guint64>
+frames_done_by (GstElement *element)
+{
+  const GParamSpec *spec =
+      g_object_class_find_property (G_OBJECT_GET_CLASS (element), "stats");
+  if (spec == nullptr || spec->value_type != GST_TYPE_STRUCTURE)
+    return {};
+  g_autoptr (GstStructure) stats = nullptr;
+  g_object_get (element, "stats", &stats, nullptr);
+  if (stats == nullptr || !gst_structure_has_name (stats, "daetalker-stats"))
+    return {};
+  guint64 count = 0;
+  for (const char *name : {"rendered", "encoded", "frames"})
+    if (gst_structure_get_uint64 (stats, name, &count))
+      break;
+  return count;
+}
+
+// Frames that the laziest of our elements has done.
+guint64
+frames_done (GstElement *pipeline)
+{
+  guint64 least = G_MAXUINT64;
+  g_autoptr (GstIterator) elements = gst_bin_iterate_recurse (GST_BIN (pipeline));
+  GValue item = G_VALUE_INIT;
+  GstIteratorResult result;
+  while ((result = gst_iterator_next (elements, &item)) == GST_ITERATOR_OK) {
+    least = std::min (
+        least,
+        frames_done_by (GST_ELEMENT (g_value_get_object (&item))).value_or (G_MAXUINT64));
+    g_value_reset (&item);
+  }
+  g_value_unset (&item);
+  return result == GST_ITERATOR_DONE ? least : 0; // else elements come and go
+}
+
+// Files to their end, live sources until there are some frames of everything.
+TEST_P (PlayedLines, Play)
+{
+  const std::string line = playable ();
+  const bool ends = std::regex_search (line, std::regex ("filesrc|uri=|num-buffers"));
+  std::string missing;
+  g_autoptr (GstElement) pipeline = parse (line, missing);
+  if (!missing.empty ())
+    GTEST_SKIP () << missing << " is not installed";
+  ASSERT_NE (pipeline, nullptr);
+  g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+
+  bool done = false;
+  std::string lacking, failed; // a device or a server; what must not happen
+  for (int wait = 0; wait < 600 && !done; wait++) {
+    g_autoptr (GstMessage) message = gst_bus_timed_pop_filtered (
+        bus, 50 * GST_MSECOND, GstMessageType (GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
+    if (message == nullptr) {
+      done = !ends && frames_done (pipeline) >= 5;
+    } else if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS) {
+      done = ends;
+    } else {
+      g_autoptr (GError) error = nullptr;
+      gst_message_parse_error (message, &error, nullptr);
+      auto *source = GST_ELEMENT (GST_MESSAGE_SRC (message));
+      const bool excused =
+          error->domain == GST_RESOURCE_ERROR && !frames_done_by (source);
+      (excused ? lacking : failed) =
+          std::string (GST_OBJECT_NAME (source)) + ": " + error->message;
+      break;
+    }
+  }
+  const guint64 frames = frames_done (pipeline);
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  ASSERT_EQ (failed, "");
+  if (!lacking.empty ())
+    GTEST_SKIP () << lacking;
+  EXPECT_TRUE (done) << "nothing came in 30 s";
+  EXPECT_GE (frames, 5u);
+  std::smatch file;
+  if (std::regex_search (line, file, std::regex ("filesink location=(\\S+)"))) {
+    EXPECT_GT (fs::file_size (file[1].str ()), 0u);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P (Documentation, PlayedLines, testing::ValuesIn (find_lines ()));
 
 TEST (LaunchLines, AreFound)
 {
