@@ -4,6 +4,10 @@
 #include <gmodule.h>
 
 #include <cstdio>
+#include <iterator>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "gst/engineloader.h"
 #include "testbundle.h"
@@ -36,6 +40,42 @@ TEST (Plugin, HasNoSymbolOfLibTorch)
   EXPECT_NE (symbols.find ("gst_plugin_daetalker_get_desc"), std::string::npos);
   for (const char *foreign : {"torch", "c10", "at6Tensor"})
     EXPECT_EQ (symbols.find (foreign), std::string::npos) << foreign;
+}
+
+// What gst-inspect-1.0 shows: all are there on every machine, and nothing plugs a face
+// in by itself.
+TEST (Plugin, RegistersEveryElementWithRankNone)
+{
+  const struct {
+    const char *name, *klass;
+    std::vector<const char *> pads;
+  } elements[] = {
+      {"daeencode", "Converter/Video/Metadata", {"sink", "src"}},
+      {"daerender", "Converter/Metadata/Video", {"sink", "src"}},
+      {"daetalkerbin", "Bin/Converter/Audio/Video", {"audio_src", "pose", "sink", "src"}},
+      {"speech2latent", "Filter/Metadata", {"pose", "sink", "src"}},
+      {"speechfeatures", "Analyzer/Audio", {"sink", "src"}}};
+  for (const auto &one : elements) {
+    g_autoptr (GstElementFactory) factory = gst_element_factory_find (one.name);
+    ASSERT_NE (factory, nullptr) << one.name;
+    EXPECT_EQ (gst_plugin_feature_get_rank (GST_PLUGIN_FEATURE (factory)),
+               (guint)GST_RANK_NONE);
+    EXPECT_STREQ (gst_element_factory_get_metadata (factory, GST_ELEMENT_METADATA_KLASS),
+                  one.klass);
+    std::set<std::string> pads;
+    for (const GList *item = gst_element_factory_get_static_pad_templates (factory);
+         item != nullptr; item = item->next)
+      pads.insert (((GstStaticPadTemplate *)item->data)->name_template);
+    EXPECT_EQ (pads, std::set<std::string> (one.pads.begin (), one.pads.end ()))
+        << one.name;
+  }
+  g_autoptr (GstPlugin) plugin =
+      gst_registry_find_plugin (gst_registry_get (), "daetalker");
+  ASSERT_NE (plugin, nullptr);
+  GList *features =
+      gst_registry_get_feature_list_by_plugin (gst_registry_get (), "daetalker");
+  EXPECT_EQ (g_list_length (features), std::size (elements)) << "and no other";
+  gst_plugin_feature_list_free (features);
 }
 
 TEST (EngineLoader, MissingEngineIsNamedAndTriedAgain)
