@@ -77,6 +77,7 @@ private:
   }
   bool in_decoder (GstMessage *message) const;
   double position () const;
+  guint64 rendered () const;
 
   VideoRequest request_;
   std::string temporary_;
@@ -139,6 +140,18 @@ VideoPipeline::position () const
   return std::max<double> (0, double (now)) / GST_SECOND;
 }
 
+// Frames.
+guint64
+VideoPipeline::rendered () const
+{
+  GstStructure *stats = nullptr;
+  g_object_get (face_.get (), "stats", &stats, nullptr);
+  guint64 count = 0;
+  gst_structure_get_uint64 (stats, "rendered", &count);
+  gst_structure_free (stats);
+  return count;
+}
+
 VideoResult
 VideoPipeline::run (const std::function<void (double)> &on_progress)
 {
@@ -166,6 +179,9 @@ VideoPipeline::run (const std::function<void (double)> &on_progress)
     }
     if (!link_.has_sound)
       throw Error (ErrorCode::wrong_model, request_.audio, "it holds no sound",
+                   "Give a file with speech");
+    if (rendered () == 0)
+      throw Error (ErrorCode::wrong_model, request_.audio, "its sound has no samples",
                    "Give a file with speech");
     gst_element_set_state (pipeline_.get (), GST_STATE_NULL);
     if (std::rename (temporary_.c_str (), request_.output.c_str ()) != 0)
