@@ -411,6 +411,43 @@ TEST (Qos, OffOrFlushedNothingIsDropped)
   }
 }
 
+// ---- segments and gaps ---------------------------------------------------------
+
+// Picture by picture: no direction is special, and what upstream leaves out stays out.
+TEST (Segments, OfAnyRateAndGapsPass)
+{
+  TestBundle bundle;
+  RenderHarness r (bundle);
+  r.start ();
+  r.set_caps ();
+  GstSegment segment;
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  segment.rate = -1;
+  segment.stop = GST_SECOND;
+  gst_harness_push_event (r.h, gst_event_new_segment (&segment));
+  for (guint64 frame : {20, 19, 18}) {
+    ASSERT_EQ (r.push (1, frame), GST_FLOW_OK);
+    g_autoptr (GstBuffer) buffer = gst_harness_try_pull (r.h);
+    ASSERT_NE (buffer, nullptr);
+    EXPECT_EQ (GST_BUFFER_PTS (buffer), frame * 40 * GST_MSECOND);
+  }
+  gst_harness_push_event (r.h, gst_event_new_gap (0, 720 * GST_MSECOND));
+  double rate = 0;
+  bool gap = false;
+  while (GstEvent *event = gst_harness_try_pull_event (r.h)) {
+    const GstSegment *passed = nullptr;
+    if (GST_EVENT_TYPE (event) == GST_EVENT_SEGMENT) {
+      gst_event_parse_segment (event, &passed);
+      rate = passed->rate;
+    }
+    gap |= GST_EVENT_TYPE (event) == GST_EVENT_GAP;
+    gst_event_unref (event);
+  }
+  EXPECT_EQ (rate, -1);
+  EXPECT_TRUE (gap);
+  EXPECT_EQ (pop_error (r.bus).domain, 0u);
+}
+
 TEST (Stats, SayWhatHappened)
 {
   TestBundle bundle (slow_render (3));
