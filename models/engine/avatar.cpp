@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace daetalker {
 namespace {
@@ -57,11 +58,13 @@ private:
   const std::vector<int> steps_;
 };
 
+// [B, 3, H, W] in [-1, 1] -> [B, latent_size].
+using Encode = std::function<torch::Tensor (const torch::Tensor &)>;
+
 class TorchImageEncoder : public ImageEncoder {
 public:
-  TorchImageEncoder (SemanticEncoder net, const Placement &placement,
-                     const AvatarInfo &info)
-      : net_ (std::move (net)), placement_ (placement), path_ (info.path),
+  TorchImageEncoder (Encode encode, const Placement &placement, const AvatarInfo &info)
+      : encode_ (std::move (encode)), placement_ (placement), path_ (info.path),
         width_ (info.width), height_ (info.height)
   {
   }
@@ -73,13 +76,13 @@ public:
       torch::Tensor picture = torch::empty ({1, 3, height_, width_});
       read_pixels (image, planar_image (picture.data_ptr<float> (), width_, height_));
       const torch::Tensor z =
-          net_->forward (picture.to (placement_.device)).to (torch::kCPU).contiguous ();
+          encode_ (picture.to (placement_.device)).to (torch::kCPU).contiguous ();
       std::copy_n (z.data_ptr<float> (), z.numel (), latent);
     });
   }
 
 private:
-  SemanticEncoder net_;
+  const Encode encode_;
   const Placement placement_;
   const std::string path_;
   const int width_, height_;
@@ -99,8 +102,11 @@ pyramid_size (const Config &config)
 double
 least_size (const AutoencoderConfig &config)
 {
-  return pyramid_size (config.unet) + pyramid_size (config.encoder) +
-         3.0 * config.unet.references * std::pow (config.unet.image_size, 2);
+  const UNetConfig &unet = config.unet;
+  const double pixels = std::pow (unet.image_size, 2);
+  return pyramid_size (unet) + 3.0 * unet.references * pixels +
+         (unet.eigenfaces ? 0.375 * unet.style_channels * pixels
+                          : pyramid_size (config.encoder));
 }
 
 double
@@ -170,7 +176,7 @@ public:
 
   std::unique_ptr<ImageEncoder> open_image_encoder () override
   {
-    return std::make_unique<TorchImageEncoder> (encoder_, placement_, info_);
+    return std::make_unique<TorchImageEncoder> (encode_, placement_, info_);
   }
 
 private:
@@ -191,21 +197,33 @@ private:
     const TensorMap weights = load_tensors (file);
     check_size (least_size (config), weights, file);
     UNet unet (config.unet);
-    encoder_ = SemanticEncoder (config.encoder);
     const TensorMap unet_weights = without_prefix (weights, "unet.");
     const TensorMap encoder_weights = without_prefix (weights, "encoder.");
     if (unet_weights.size () + encoder_weights.size () != weights.size ())
       throw Error (ErrorCode::wrong_model, file,
                    "it holds tensors that are neither unet.* nor encoder.*",
                    "Export the avatar again");
-    load_weights (*unet, unet_weights, file);
-    load_weights (*encoder_, encoder_weights, file);
-    for (torch::nn::Module *module :
-         {static_cast<torch::nn::Module *> (unet.get ()),
-          static_cast<torch::nn::Module *> (encoder_.get ())}) {
-      module->to (placement_.device);
-      module->eval ();
-      convert_convolutions (*module, placement_.type);
+    const auto load = [&] (torch::nn::Module &module, const TensorMap &tensors) {
+      load_weights (module, tensors, file);
+      module.to (placement_.device);
+      module.eval ();
+      convert_convolutions (module, placement_.type);
+    };
+    load (*unet, unet_weights);
+    if (Eigenfaces eigenfaces = unet->eigenfaces ()) {
+      if (!encoder_weights.empty ())
+        throw Error (ErrorCode::wrong_model, file,
+                     "it holds an encoder, but its latents are of eigenfaces",
+                     "Export the avatar again");
+      encode_ = [eigenfaces] (const torch::Tensor &pictures) mutable {
+        return eigenfaces->encode (pictures);
+      };
+    } else {
+      SemanticEncoder encoder (config.encoder);
+      load (*encoder, encoder_weights);
+      encode_ = [encoder] (const torch::Tensor &pictures) mutable {
+        return encoder->forward (pictures);
+      };
     }
     decoder_ = std::make_shared<FaceDecoder> (unet, load_noise (), config.prediction,
                                               placement_);
@@ -232,7 +250,7 @@ private:
   AvatarInfo info_;
   const OpenEncoder open_encoder_;
   std::shared_ptr<FaceDecoder> decoder_;
-  SemanticEncoder encoder_{nullptr};
+  Encode encode_;
   Speech2Latent speech2latent_{nullptr};
 };
 

@@ -78,11 +78,13 @@ void
 to_json (nlohmann::json &json, const AutoencoderConfig &config)
 {
   json = {{"unet", pyramid_json (config.unet)},
-          {"encoder", pyramid_json (config.encoder)},
           {"prediction", predictions[std::size_t (config.prediction)]}};
+  if (!config.unet.eigenfaces)
+    json["encoder"] = pyramid_json (config.encoder);
   json["unet"]["embed_channels"] = config.unet.embed_channels;
   json["unet"]["dropout"] = config.unet.dropout;
   json["unet"]["references"] = config.unet.references;
+  json["unet"]["eigenfaces"] = config.unet.eigenfaces;
 }
 
 void
@@ -99,6 +101,7 @@ from_json (const nlohmann::json &json, AutoencoderConfig &config)
       unet.integer ("embed_channels", config.unet.embed_channels, 1, max_width);
   config.unet.dropout = unet.real ("dropout", config.unet.dropout, 0, 0.99);
   config.unet.references = unet.integer ("references", config.unet.references, 0, 64);
+  config.unet.eigenfaces = unet.boolean ("eigenfaces", config.unet.eigenfaces);
   read_pyramid (part ("encoder"), reader.object ("encoder"), config.encoder);
   config.prediction = static_cast<Prediction> (
       reader.choice ("prediction", static_cast<int> (config.prediction), predictions));
@@ -108,15 +111,22 @@ void
 validate (const AutoencoderConfig &config)
 {
   validate_pyramid (config.unet);
-  validate_pyramid (config.encoder);
-  require (config.unet.style_channels == config.encoder.style_channels,
-           "style_channels of UNet and encoder differ");
-  require (config.unet.image_size == config.encoder.image_size,
-           "image_size of UNet and encoder differ");
+  if (config.unet.eigenfaces) {
+    require (config.unet.patch >= 4 && config.unet.patch % 4 == 0,
+             "a UNet with eigenfaces must have a patch that 4 divides");
+  } else {
+    validate_pyramid (config.encoder);
+    require (config.unet.style_channels == config.encoder.style_channels,
+             "style_channels of UNet and encoder differ");
+    require (config.unet.image_size == config.encoder.image_size,
+             "image_size of UNet and encoder differ");
+  }
   require (config.unet.patch == 1 || config.prediction == Prediction::x0,
            "a patched UNet must predict x0");
   require (config.unet.references == 0 || config.prediction == Prediction::x0,
            "a UNet with reference pictures must predict x0");
+  require (!config.unet.eigenfaces || config.prediction == Prediction::x0,
+           "a UNet with eigenfaces must predict x0");
 }
 
 AutoencoderConfig
@@ -146,6 +156,16 @@ live_autoencoder (int width)
   encoder.num_res_blocks = 1;
   encoder.attention_resolutions = {};
   encoder.middle_attention = false;
+  return config;
+}
+
+AutoencoderConfig
+eigenface_autoencoder (int width)
+{
+  AutoencoderConfig config = live_autoencoder (width);
+  config.unet.eigenfaces = true;
+  config.unet.patch = 4;
+  config.unet.num_res_blocks = 1;
   return config;
 }
 

@@ -26,6 +26,9 @@ struct UNetConfig {
   int style_channels = 512; // size of z
   double dropout = 0.1;
   int references = 0; // pictures that the head warps (reference_warp.h); x0 only
+  // z is linear in the picture, and the UNet draws what that lacks (eigenfaces.h); x0
+  // only.  The encoder has no shape of its own then.
+  bool eigenfaces = false;
 };
 
 struct SemanticEncoderConfig {
@@ -56,7 +59,10 @@ void from_json (const nlohmann::json &json, AutoencoderConfig &config);
 
 AutoencoderConfig ffhq256_autoencoder ();
 
-// 256x256 by pixel-unshuffle 8, x0-prediction, no attention: the live shape.
+// Shapes that two CPU cores render live, 256x256, x0-prediction, no attention.
+// The picture is drawn from z alone, by pixel-unshuffle 8:
 AutoencoderConfig live_autoencoder (int width);
+// Eigenfaces are completed, by pixel-unshuffle 4:
+AutoencoderConfig eigenface_autoencoder (int width);
 
 } // namespace daetalker

@@ -37,8 +37,33 @@ from_patches (const Tensor &patches, int patch)
   return patch > 1 ? torch::pixel_shuffle (patches, patch) : patches;
 }
 
+namespace {
+
+// The channels that eigenfaces add to a stem of patches.
+int
+plane_channels (int patch)
+{
+  return patch * patch / 4 + 2 * patch * patch / 16;
+}
+
+// [B, plane_channels, side/patch, side/patch]; scaled, since what varies from frame to
+// frame is a small part of a picture.
+Tensor
+plane_patches (const EigenfacesImpl::Planes &planes, int patch)
+{
+  constexpr double brightness_gain = 2, colour_gain = 4;
+  return torch::cat ({to_patches (planes.brightness, patch / 2) * brightness_gain,
+                      to_patches (planes.colour, patch / 4) * colour_gain},
+                     1);
+}
+
+} // namespace
+
 UNetImpl::UNetImpl (const UNetConfig &config) : config_ (config)
 {
+  if (config_.eigenfaces)
+    eigenfaces_ = register_module (
+        "eigenfaces", Eigenfaces (config_.image_size, config_.style_channels));
   embed_in_ = torch::nn::Linear (config_.model_channels, config_.embed_channels);
   embed_out_ = torch::nn::Linear (config_.embed_channels, config_.embed_channels);
   // The published name says it twice: the embedder is a field of an embedder.
@@ -95,7 +120,10 @@ UNetImpl::build_input ()
   channels_ = config_.channel_mult[0] * config_.model_channels;
 
   Stage stem;
-  stem->set_stem (conv (3 * config_.patch * config_.patch, channels_, 3));
+  int in = 3 * config_.patch * config_.patch;
+  if (config_.eigenfaces)
+    in += plane_channels (config_.patch);
+  stem->set_stem (conv (in, channels_, 3));
   input_blocks_.push_back (stem);
   lateral_channels_[0].push_back (channels_);
 
@@ -187,6 +215,15 @@ UNetImpl::forward_patches (Tensor h, const Tensor &t, const Tensor &z)
   time = embed_out_ (torch::silu (embed_in_ (time)));
   Condition condition{torch::silu (time), torch::silu (z.to (torch::kFloat))};
 
+  Tensor linear; // the picture that z stands for
+  if (eigenfaces_) {
+    const auto planes = eigenfaces_->decode (z);
+    linear = eigenfaces_->picture (planes);
+    const Tensor patches = plane_patches (planes, config_.patch).to (h.scalar_type ());
+    h = torch::cat ({h, patches.expand ({h.size (0), -1, -1, -1})}, 1)
+            .contiguous (at::MemoryFormat::ChannelsLast);
+  }
+
   std::vector<Tensor> laterals;
   for (auto &stage : input_blocks_) {
     h = stage->forward (h, condition);
@@ -207,6 +244,8 @@ UNetImpl::forward_patches (Tensor h, const Tensor &t, const Tensor &z)
                           out_norm_->bias.to (torch::kFloat).unsqueeze (0),
                           out_norm_->options.num_groups ());
   Tensor drawn = from_patches (out_conv_ (h), config_.patch).to (torch::kFloat);
+  if (eigenfaces_)
+    drawn = drawn + linear;
   if (!references_)
     return {drawn, {}};
   const auto warped = references_->forward (h);

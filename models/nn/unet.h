@@ -9,6 +9,7 @@
 
 #include "models/nn/autoencoder_config.h"
 #include "models/nn/blocks.h"
+#include "models/nn/eigenfaces.h"
 #include "models/nn/reference_warp.h"
 
 namespace daetalker {
@@ -34,6 +35,9 @@ public:
 
   const UNetConfig &config () const { return config_; }
 
+  // Null where z is not linear in the picture.
+  Eigenfaces eigenfaces () const { return eigenfaces_; }
+
   // The type that the convolutions compute in.
   torch::ScalarType type () const { return out_conv_->weight.scalar_type (); }
 
@@ -45,6 +49,7 @@ private:
   bool has_attention (int side) const;
 
   UNetConfig config_;
+  Eigenfaces eigenfaces_{nullptr};
   torch::nn::Linear embed_in_{nullptr}, embed_out_{nullptr};
   std::vector<Stage> input_blocks_, output_blocks_;
   // For each level of output_blocks_, how many of its stages take a lateral.

@@ -346,6 +346,59 @@ TEST_F (EngineTest, EncodesPictures)
                 ErrorCode::failed, "size");
 }
 
+TEST (EngineEigenfaces, EncodesAndRendersBySharedComponents)
+{
+  const TemporaryFolder folder;
+  TinyAvatar tiny = tiny_eigenface_avatar ();
+  // Nothing is drawn beside the components.
+  tiny.autoencoder_weights["unet.out.2.weight"].zero_ ();
+  tiny.autoencoder_weights["unet.out.2.bias"].zero_ ();
+  write_avatar (folder, tiny);
+  const auto avatar = torch_engine ().open_avatar (folder.path (), exact, true);
+  std::vector<std::uint8_t> picture (3 * 32 * 32);
+  for (std::size_t i = 0; i < picture.size (); i++)
+    picture[i] = std::uint8_t (i * 7 % 251);
+  ImageView view;
+  view.format = PixelFormat::rgb;
+  view.width = view.height = 32;
+  view.plane[0] = picture.data ();
+  view.stride[0] = 96;
+  std::vector<float> latent (16, 0.0f);
+  avatar->open_image_encoder ()->encode (view, latent.data ());
+
+  UNet unet (tiny.autoencoder.unet);
+  load_weights (*unet, without_prefix (tiny.autoencoder_weights, "unet."), "test");
+  torch::NoGradGuard no_grad;
+  const auto eigenfaces = unet->eigenfaces ();
+  const torch::Tensor seen =
+      (torch::from_blob (picture.data (), {1, 32, 32, 3}, torch::kByte)
+               .to (torch::kFloat) /
+           127.5 -
+       1)
+          .permute ({0, 3, 1, 2});
+  const torch::Tensor z = eigenfaces->encode (seen);
+  for (int i = 0; i < 16; i++)
+    EXPECT_NEAR (latent[std::size_t (i)], z[0][i].item<float> (), 1e-3);
+
+  avatar->open_renderer ()->render (latent.data (), 1, view);
+  const torch::Tensor shown =
+      eigenfaces->picture (eigenfaces->decode (z)).clamp (-1, 1)[0];
+  for (int y = 0; y < 32; y += 5)
+    for (int c = 0; c < 3; c++)
+      EXPECT_NEAR (picture[std::size_t (96 * y + c)],
+                   (shown[c][y][0].item<float> () + 1) * 127.5, 1.01);
+}
+
+TEST (EngineEigenfaces, AnEncoderBesideThemIsRefused)
+{
+  const TemporaryFolder folder;
+  TinyAvatar tiny = tiny_eigenface_avatar ();
+  tiny.autoencoder_weights["encoder.out.3.bias"] = torch::zeros ({16});
+  write_avatar (folder, tiny);
+  EXPECT_ERROR (torch_engine ().open_avatar (folder.path (), exact, true),
+                ErrorCode::wrong_model, "latents are of eigenfaces");
+}
+
 TEST_F (EngineTest, WeightsAreSharedWhileUsed)
 {
   auto a = open ();

@@ -89,6 +89,17 @@ tiny_avatar ()
   return avatar;
 }
 
+// The same with latents that are linear in the picture.
+inline TinyAvatar
+tiny_eigenface_avatar ()
+{
+  torch::NoGradGuard no_grad;
+  TinyAvatar avatar = tiny_avatar ();
+  avatar.autoencoder.unet.eigenfaces = true;
+  avatar.autoencoder_weights = random_weights (*UNet (avatar.autoencoder.unet), "unet.");
+  return avatar;
+}
+
 inline void
 write_avatar (const TemporaryFolder &folder, TinyAvatar avatar = tiny_avatar ())
 {

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/nn/eigenfaces.h"
+
+namespace daetalker {
+
+using torch::Tensor;
+namespace F = torch::nn::functional;
+
+namespace {
+
+// JPEG's full-range conversion (ITU-T T.871), offset-free since black is -1.
+Tensor
+to_ycc (const Tensor &like)
+{
+  return torch::tensor ({0.299f, 0.587f, 0.114f, -0.168736f, -0.331264f, 0.5f, 0.5f,
+                         -0.418688f, -0.081312f})
+      .view ({3, 3})
+      .to (like.device ());
+}
+
+Tensor
+mix_channels (const Tensor &matrix, const Tensor &pictures)
+{
+  return torch::conv2d (pictures, matrix.view ({3, 3, 1, 1}));
+}
+
+Tensor
+enlarged (const Tensor &plane, double factor)
+{
+  return F::interpolate (plane, F::InterpolateFuncOptions ()
+                                    .scale_factor (std::vector<double> (2, factor))
+                                    .mode (torch::kBicubic)
+                                    .align_corners (false));
+}
+
+Tensor
+orthonormal (const Tensor &columns)
+{
+  return std::get<0> (torch::linalg_qr (columns));
+}
+
+} // namespace
+
+EigenfacesImpl::EigenfacesImpl (int side, int count) : side_ (side)
+{
+  const int64_t size = int64_t (side) * side * 3 / 8;
+  mean_ = register_buffer ("mean", torch::zeros ({size}));
+  directions_ = register_buffer ("directions", torch::zeros ({count, size}));
+  weights_ = register_buffer ("weights", torch::ones ({size}));
+  deviations_ = register_buffer ("deviations", torch::ones ({count}));
+}
+
+Tensor
+EigenfacesImpl::rows (const Tensor &pictures) const
+{
+  const Tensor ycc = mix_channels (to_ycc (pictures), pictures.to (torch::kFloat));
+  return torch::cat ({torch::avg_pool2d (ycc.slice (1, 0, 1), 2).flatten (1),
+                      torch::avg_pool2d (ycc.slice (1, 1), 4).flatten (1)},
+                     1);
+}
+
+Tensor
+EigenfacesImpl::encode (const Tensor &pictures)
+{
+  // The directions are orthogonal where errors are weighted.
+  const Tensor weighted = (rows (pictures) - mean_) * weights_;
+  return torch::matmul (weighted, directions_.t ()) / deviations_.pow (2);
+}
+
+EigenfacesImpl::Planes
+EigenfacesImpl::decode (const Tensor &z)
+{
+  const Tensor rows = torch::addmm (mean_, z.to (torch::kFloat), directions_);
+  const int64_t half = side_ / 2, quarter = side_ / 4;
+  return {rows.slice (1, 0, half * half).view ({-1, 1, half, half}),
+          rows.slice (1, half * half).view ({-1, 2, quarter, quarter})};
+}
+
+Tensor
+EigenfacesImpl::picture (const Planes &planes) const
+{
+  const Tensor ycc =
+      torch::cat ({enlarged (planes.brightness, 2), enlarged (planes.colour, 4)}, 1);
+  return mix_channels (torch::linalg_inv (to_ycc (ycc)), ycc);
+}
+
+void
+EigenfacesImpl::fit (const Tensor &rows, const Tensor &weights)
+{
+  // Randomised range finder (Halko, Martinsson and Tropp 2011, algorithm 4.4).
+  constexpr int64_t spare = 64;
+  constexpr int passes = 3;
+  torch::NoGradGuard guard;
+  const int64_t count = directions_.size (0);
+  const Tensor mean = rows.mean (0);
+  const Tensor share = (weights / weights.mean ()).to (torch::kHalf).to (torch::kFloat);
+  const Tensor scale = share.sqrt ();
+  const Tensor centred = (rows - mean) * scale;
+  const int64_t wanted = std::min (count + spare, centred.size (0));
+  Tensor basis =
+      orthonormal (torch::matmul (centred, torch::randn ({centred.size (1), wanted})));
+  for (int pass = 0; pass < passes; pass++)
+    basis = orthonormal (
+        torch::matmul (centred, orthonormal (torch::matmul (centred.t (), basis))));
+  const Tensor small = torch::matmul (basis.t (), centred); // [wanted, size]
+  const auto [variances, axes] =
+      torch::linalg_eigh (torch::matmul (small, small.t ()), "L"); // ascending
+  const Tensor largest = axes.narrow (1, wanted - count, count).flip (1);
+  const Tensor found =
+      torch::matmul (largest.t (), small) / std::sqrt (double (rows.size (0)));
+  mean_.copy_ (mean.to (torch::kHalf));
+  directions_.copy_ ((found / scale).to (torch::kHalf));
+  weights_.copy_ (share);
+  deviations_.copy_ (
+      (directions_ * scale).norm (2, {1}).clamp_min (1e-6).to (torch::kHalf));
+}
+
+} // namespace daetalker

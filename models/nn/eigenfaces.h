@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A latent that is linear in the picture: the principal components of one person's
+// frames (eigenfaces, Turk and Pentland 1991).  Before one fixed camera a few hundred
+// of them hold all but the finest detail, the fit is exact and takes a minute, and the
+// UNet, given the picture that they make, draws what is missing instead of everything.
+#pragma once
+
+#include <torch/torch.h>
+
+namespace daetalker {
+
+class EigenfacesImpl : public torch::nn::Module {
+public:
+  // `side`: of the pictures that they see, brightness at half of it, colour at a
+  // quarter; a multiple of 4.  `count`: of the components.
+  EigenfacesImpl (int side, int count);
+
+  // Pictures as the components see them.
+  struct Planes {
+    torch::Tensor brightness; // [B, 1, side/2, side/2], Y of BT.601 in [-1, 1]
+    torch::Tensor colour;     // [B, 2, side/4, side/4], Cb and Cr in [-1, 1]
+  };
+
+  // [B, 3, side, side] RGB in [-1, 1] -> [B, count], of unit variance each over the
+  // frames that they were fitted to.
+  torch::Tensor encode (const torch::Tensor &pictures);
+
+  // [B, count] -> the pictures' planes, and those as [B, 3, side, side] RGB.
+  Planes decode (const torch::Tensor &z);
+  torch::Tensor picture (const Planes &planes) const;
+
+  int64_t count () const { return directions_.size (0); }
+
+  // Pictures as rows of what is linear, [B, 3/8 side^2].
+  torch::Tensor rows (const torch::Tensor &pictures) const;
+
+  // The components of `rows` [N, 3/8 side^2], N > count; `weights` [3/8 side^2] says
+  // what an error costs where.  Rounded to float16, as bundles hold them.
+  void fit (const torch::Tensor &rows, const torch::Tensor &weights);
+
+private:
+  int side_;
+  torch::Tensor mean_;       // [3/8 side^2]
+  torch::Tensor directions_; // [count, 3/8 side^2], one standard deviation each
+  torch::Tensor weights_;    // [3/8 side^2], 1 on average
+  torch::Tensor deviations_; // [count], lengths of the directions, so weighted
+};
+TORCH_MODULE (Eigenfaces);
+
+} // namespace daetalker

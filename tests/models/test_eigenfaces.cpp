@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/nn/eigenfaces.h"
+
+#include "models/nn/unet.h"
+
+#include "expect_error.h"
+
+#include <gtest/gtest.h>
+
+namespace daetalker {
+namespace {
+
+using torch::Tensor;
+
+constexpr int side = 32, count = 6;
+constexpr int64_t row_size = side * side * 3 / 8;
+
+class EigenfacesTest : public testing::Test {
+protected:
+  EigenfacesTest () { torch::manual_seed (3); }
+
+  // Rows that `rank` directions span, and no other.
+  static Tensor rows_of_rank (int64_t frames, int64_t rank)
+  {
+    return 0.3 +
+           0.1 *
+               torch::randn ({frames, rank}).matmul (torch::randn ({rank, row_size}) / 6);
+  }
+
+  Tensor again (const Tensor &z)
+  {
+    const auto planes = eigenfaces->decode (z);
+    return torch::cat ({planes.brightness.flatten (1), planes.colour.flatten (1)}, 1);
+  }
+
+  torch::NoGradGuard no_grad;
+  Eigenfaces eigenfaces{side, count};
+};
+
+double
+largest (const Tensor &difference)
+{
+  return difference.abs ().max ().item<double> ();
+}
+
+// Enlarging is no inverse of shrinking; but for pictures without detail it is.
+TEST_F (EigenfacesTest, TheRowsOfAFlatPictureAreItsBrightnessAndColour)
+{
+  Tensor picture = torch::zeros ({1, 3, side, side});
+  picture.select (1, 0).fill_ (1); // red, with black for green and blue
+  picture.slice (1, 1).fill_ (-1);
+  const Tensor row = eigenfaces->rows (picture)[0];
+  ASSERT_EQ (row.numel (), row_size);
+  const int64_t half = side * side / 4, quarter = side * side / 16;
+  EXPECT_LT (largest (row.slice (0, 0, half) - (2 * 0.299 - 1)), 1e-5);
+  EXPECT_LT (largest (row.slice (0, half, half + quarter) + 2 * 0.168736), 1e-5);
+  EXPECT_LT (largest (row.slice (0, half + quarter) - 1), 1e-5);
+
+  EigenfacesImpl::Planes planes;
+  planes.brightness = row.slice (0, 0, half).view ({1, 1, side / 2, side / 2});
+  planes.colour = row.slice (0, half).view ({1, 2, side / 4, side / 4});
+  EXPECT_LT (largest (eigenfaces->picture (planes) - picture), 1e-4);
+}
+
+TEST_F (EigenfacesTest, WhatTheComponentsSpanComesBack)
+{
+  const Tensor rows = rows_of_rank (40, count);
+  eigenfaces->fit (rows, torch::rand ({row_size}) + 0.5);
+  const auto named = eigenfaces->named_buffers ();
+  const Tensor directions = named["directions"], weights = named["weights"];
+  // As encode() does, from rows in place of pictures.
+  const Tensor z = ((rows - named["mean"]) * weights).matmul (directions.t ()) /
+                   named["deviations"].pow (2);
+  EXPECT_LT (largest (again (z) - rows), 2e-3); // float16
+  EXPECT_LT (largest (z.mean (0)), 0.02);
+  EXPECT_LT (largest (z.pow (2).mean (0) - 1), 0.02);
+}
+
+TEST_F (EigenfacesTest, TheLargestComponentsAreKeptAndLargestFirst)
+{
+  Tensor spread = torch::zeros ({row_size});
+  for (int64_t i = 0; i < 2 * count; i++)
+    spread[i * 20] = std::pow (0.8, double (i));
+  eigenfaces->fit (torch::randn ({400, row_size}) * spread, torch::ones ({row_size}));
+  const Tensor directions = eigenfaces->named_buffers ()["directions"];
+  for (int64_t i = 0; i < count; i++)
+    EXPECT_NEAR (directions[i].norm ().item<double> (), std::pow (0.8, double (i)), 0.12);
+  for (int64_t i = 1; i < count; i++)
+    EXPECT_LE (directions[i].norm ().item<double> (),
+               directions[i - 1].norm ().item<double> () + 1e-3);
+}
+
+// What counts most is fitted first: three numbers take at most three components.
+TEST_F (EigenfacesTest, WeightsSayWhereErrorsCount)
+{
+  const Tensor rows = rows_of_rank (60, 4 * count);
+  const auto error_of_first = [&] (double weight) {
+    Tensor weights = torch::ones ({row_size});
+    weights.slice (0, 0, 3).fill_ (weight);
+    eigenfaces->fit (rows, weights);
+    const auto named = eigenfaces->named_buffers ();
+    const Tensor z =
+        ((rows - named["mean"]) * named["weights"]).matmul (named["directions"].t ()) /
+        named["deviations"].pow (2);
+    return (again (z) - rows).slice (1, 0, 3).pow (2).mean ().item<double> ();
+  };
+  EXPECT_LT (error_of_first (1000), 0.05 * error_of_first (1));
+}
+
+UNetConfig
+small_unet ()
+{
+  UNetConfig config = eigenface_autoencoder (32).unet;
+  config.image_size = side;
+  config.style_channels = count;
+  config.channel_mult = {1, 2};
+  return config;
+}
+
+// A fresh UNet's last convolution is zero: nothing is added yet.
+TEST_F (EigenfacesTest, TheUNetCompletesThePictureThatZStandsFor)
+{
+  UNet unet (small_unet ());
+  unet->eval ();
+  unet->eigenfaces ()->fit (rows_of_rank (30, 12), torch::ones ({row_size}));
+  const Tensor x = torch::randn ({2, 3, side, side}), t = torch::tensor ({999.0}),
+               z = torch::randn ({2, count});
+  const Tensor linear = unet->eigenfaces ()->picture (unet->eigenfaces ()->decode (z));
+  EXPECT_LT (largest (unet (x, t, z) - linear), 1e-6);
+
+  unet->named_parameters ()["out.2.weight"].normal_ ();
+  const Tensor drawn = unet (x, t, z) - linear;
+  EXPECT_GT (largest (drawn), 0.1);
+  // One z for a whole batch is the same as each its own.
+  const Tensor first = z.slice (0, 0, 1);
+  EXPECT_LT (largest (unet (x, t, first) - unet (x, t, first.expand ({2, -1}))), 1e-5);
+}
+
+TEST (EigenfaceConfig, IsKeptAndHasNoEncoder)
+{
+  const AutoencoderConfig config = eigenface_autoencoder (32);
+  validate (config);
+  const nlohmann::json json = config;
+  EXPECT_FALSE (json.contains ("encoder"));
+  EXPECT_TRUE (json.get<AutoencoderConfig> ().unet.eigenfaces);
+  EXPECT_FALSE (nlohmann::json::object ().get<AutoencoderConfig> ().unet.eigenfaces);
+}
+
+TEST (EigenfaceConfig, WantsPatchesOfFourAndPredictsPictures)
+{
+  AutoencoderConfig config = eigenface_autoencoder (32);
+  config.unet.patch = 2;
+  EXPECT_ERROR (validate (config), ErrorCode::corrupt, "patch that 4 divides");
+  config = eigenface_autoencoder (32);
+  config.prediction = Prediction::eps;
+  EXPECT_ERROR (validate (config), ErrorCode::corrupt, "must predict x0");
+}
+
+} // namespace
+} // namespace daetalker
