@@ -101,18 +101,18 @@ TEST_F (FrameStoreTest, HeldOutByNameAsFarAsThere)
   EXPECT_EQ (open ({2, {"f", "zz", "c"}}).held_out_names (), Names ({"c", "f"}));
 }
 
-SemanticEncoder
-small_encoder (uint64_t seed)
+Autoencoder
+small_autoencoder (uint64_t seed)
 {
   torch::manual_seed (seed);
   AutoencoderConfig config = live_autoencoder (32);
   config.encoder.patch = 16;
   config.encoder.model_channels = 8;
   config.encoder.channel_mult = {1, 2};
-  config.encoder.style_channels = 5;
-  SemanticEncoder encoder (config.encoder);
-  encoder->eval ();
-  return encoder;
+  config.encoder.style_channels = config.unet.style_channels = 5;
+  Autoencoder network (config);
+  network->eval ();
+  return network;
 }
 
 // Read again they are the file's, not another encoder's.
@@ -120,7 +120,7 @@ TEST_F (FrameStoreTest, LatentsAreKeptForTheirEncoderAlone)
 {
   const FrameStore store = open ({2, {}});
   const std::string cache = dataset_ + "/latents.safetensors";
-  SemanticEncoder one = small_encoder (1), other = small_encoder (2);
+  Autoencoder one = small_autoencoder (1), other = small_autoencoder (2);
   const Tensor first = frame_latents (one, store, cache).clone ();
   ASSERT_EQ (first.sizes (), torch::IntArrayRef ({int64_t (frames * names.size ()), 5}));
   Metadata metadata;

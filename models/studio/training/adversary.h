@@ -16,7 +16,7 @@ namespace daetalker {
 
 class PatchDiscriminatorImpl : public torch::nn::Module {
 public:
-  explicit PatchDiscriminatorImpl (int width = 64);
+  explicit PatchDiscriminatorImpl (int width = 32);
 
   struct Output {
     std::vector<torch::Tensor> features; // of the layers, in the convolutions' type

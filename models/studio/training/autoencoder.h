@@ -10,15 +10,21 @@ namespace daetalker {
 
 class AutoencoderImpl : public torch::nn::Module {
 public:
-  explicit AutoencoderImpl (const AutoencoderConfig &config)
-      : unet (config.unet), encoder (config.encoder)
+  explicit AutoencoderImpl (const AutoencoderConfig &config) : unet (config.unet)
   {
     register_module ("unet", unet);
-    register_module ("encoder", encoder);
+    if (!config.unet.eigenfaces)
+      encoder = register_module ("encoder", SemanticEncoder (config.encoder));
+  }
+
+  // [B, 3, H, W] in [-1, 1] -> [B, style_channels].
+  torch::Tensor encode (const torch::Tensor &pictures)
+  {
+    return encoder ? encoder->forward (pictures) : unet->eigenfaces ()->encode (pictures);
   }
 
   UNet unet;
-  SemanticEncoder encoder;
+  SemanticEncoder encoder{nullptr}; // null where the UNet has eigenfaces
 };
 TORCH_MODULE (Autoencoder);
 

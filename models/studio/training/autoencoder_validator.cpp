@@ -2,6 +2,7 @@
 #include "models/studio/training/autoencoder_validator.h"
 
 #include "models/nn/diffusion.h"
+#include "models/nn/weights.h"
 #include "models/studio/evaluation/picture_quality.h"
 #include "models/studio/training/contact_sheet.h"
 
@@ -53,8 +54,8 @@ nlohmann::json
 AutoencoderValidator::run (const TensorMap &weights, const std::string &sheet)
 {
   torch::NoGradGuard guard;
-  for (auto &item : network_->named_parameters ())
-    item.value ().copy_ (weights.at (item.key ()));
+  for (auto &[name, tensor] : named_weights (*network_))
+    tensor.copy_ (weights.at (name));
   double whole = 0, mouth = 0;
   double made_detail = 0, real_detail = 0, made_mouth_detail = 0, real_mouth_detail = 0;
   std::vector<Tensor> columns;
@@ -65,7 +66,7 @@ AutoencoderValidator::run (const TensorMap &weights, const std::string &sheet)
     const Tensor real_rows = store_.pictures (index)[0];
     const Tensor real =
         (real_rows.to (torch::kFloat) / 127.5 - 1).permute ({2, 0, 1}).contiguous ();
-    const Tensor z = network_->encoder->forward (real.unsqueeze (0));
+    const Tensor z = network_->encode (real.unsqueeze (0));
     const Tensor made = network_->unet->forward (noise_, t, z)[0].clamp (-1, 1);
     const Tensor made_rows =
         ((made + 1) * 127.5).round ().to (torch::kByte).permute ({1, 2, 0}).contiguous ();

@@ -58,8 +58,9 @@ DiffusionBatches::next ()
   DiffusionBatch batch;
   batch.one_step = fixed;
   batch.frames = chosen;
-  batch.pictures = (pictures.to (torch::kFloat) / 127.5 - 1).permute ({0, 3, 1, 2});
-  batch.for_encoder = picture_patches (pictures, options_.encoder_patch, type_);
+  batch.pictures = picture_batch (pictures);
+  if (options_.encoder_patch > 0)
+    batch.for_encoder = picture_patches (pictures, options_.encoder_patch, type_);
   batch.weights = region_weights (store_.landmarks ().index_select (0, chosen),
                                   store_.side (), options_.unet_patch, options_.gains);
 

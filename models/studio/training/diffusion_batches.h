@@ -24,8 +24,9 @@ struct DiffusionBatch {
 struct DiffusionBatchOptions {
   int size = 16;
   double one_step_share = 0.5; // of a batch: the fixed noise at the last step
-  int unet_patch = 8, encoder_patch = 4;
-  RegionGains gains; // of the weights
+  int unet_patch = 8;
+  int encoder_patch = 4; // 0: nothing for the encoder
+  RegionGains gains;     // of the weights
 };
 
 class DiffusionBatches {

@@ -3,6 +3,7 @@
 
 #include "models/io/files.h"
 #include "models/io/tensors.h"
+#include "models/nn/weights.h"
 #include "models/studio/progress.h"
 #include "models/studio/training/patches.h"
 
@@ -14,13 +15,16 @@ using torch::Tensor;
 
 namespace {
 
-// Of the weights, as they compute.
+// Of what makes the latents, as it computes.
 std::string
-fingerprint (const SemanticEncoder &encoder)
+fingerprint (Autoencoder &network)
 {
+  const TensorMap weights = network->encoder
+                                ? named_weights (*network->encoder)
+                                : named_weights (*network->unet->eigenfaces ());
   std::string hashes;
-  for (const Tensor &parameter : encoder->parameters ()) {
-    const Tensor numbers = parameter.detach ().contiguous ();
+  for (const auto &entry : weights) {
+    const Tensor numbers = entry.second.detach ().contiguous ();
     hashes += sha256 (numbers.data_ptr (), numbers.nbytes ());
   }
   return sha256 (hashes.data (), hashes.size ());
@@ -29,11 +33,10 @@ fingerprint (const SemanticEncoder &encoder)
 } // namespace
 
 Tensor
-frame_latents (SemanticEncoder &encoder, const FrameStore &store,
-               const std::string &cache)
+frame_latents (Autoencoder &network, const FrameStore &store, const std::string &cache)
 {
   torch::NoGradGuard guard;
-  const std::string of = fingerprint (encoder);
+  const std::string of = fingerprint (network);
   if (std::filesystem::exists (cache)) {
     Metadata metadata;
     TensorMap kept = load_tensors (cache, &metadata);
@@ -47,9 +50,8 @@ frame_latents (SemanticEncoder &encoder, const FrameStore &store,
   Progress progress ("latents", size_t (store.frames ()));
   for (int64_t first = 0; first < store.frames (); first += batch) {
     int64_t last = std::min (first + batch, store.frames ());
-    Tensor pictures = store.pictures (torch::arange (first, last));
-    latents.push_back (encoder->forward_patches (
-        picture_patches (pictures, encoder->config ().patch, encoder->type ())));
+    latents.push_back (
+        network->encode (picture_batch (store.pictures (torch::arange (first, last)))));
     progress.add (size_t (last - first));
   }
   const Tensor result = torch::cat (latents);

@@ -7,6 +7,13 @@
 
 namespace daetalker {
 
+// uint8 [B, H, W, 3] -> [B, 3, H, W] float32 in [-1, 1].
+inline torch::Tensor
+picture_batch (const torch::Tensor &pictures)
+{
+  return (pictures.to (torch::kFloat) / 127.5 - 1).permute ({0, 3, 1, 2});
+}
+
 // uint8 [B, H, W, 3] -> [B, 3*patch^2, H/patch, W/patch] in [-1, 1], channels-last,
 // in the channel order of pixel_unshuffle.
 inline torch::Tensor

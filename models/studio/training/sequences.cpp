@@ -6,7 +6,6 @@
 
 #include "models/io/tensors.h"
 #include "models/nn/precision.h"
-#include "models/nn/semantic_encoder.h"
 #include "models/nn/speech_encoder.h"
 #include "models/nn/weights.h"
 #include "models/studio/progress.h"
@@ -30,13 +29,13 @@ all_latents (const FrameStore &store, const std::string &autoencoder)
   Metadata metadata;
   TensorMap weights = load_tensors (autoencoder, &metadata);
   auto config = nlohmann::json::parse (metadata.at ("network")).get<AutoencoderConfig> ();
-  SemanticEncoder encoder (config.encoder);
-  load_weights (*encoder, without_prefix (weights, "encoder."), autoencoder);
+  Autoencoder network (config);
+  load_weights (*network, weights, autoencoder);
   torch::ScalarType type = has_fast_bfloat16 () ? torch::kBFloat16 : torch::kFloat;
-  convert_convolutions (*encoder, type);
-  encoder->eval ();
+  convert_convolutions (*network, type);
+  network->eval ();
   const auto folder = std::filesystem::path (autoencoder).parent_path ();
-  return frame_latents (encoder, store, folder / "latents.safetensors");
+  return frame_latents (network, store, folder / "latents.safetensors");
 }
 
 // [frames, n] read at `rate` times the speed; linear between frames.

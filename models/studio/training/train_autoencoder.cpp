@@ -8,6 +8,7 @@
 #include "models/studio/training/autoencoder.h"
 #include "models/studio/training/autoencoder_validator.h"
 #include "models/studio/training/diffusion_batches.h"
+#include "models/studio/training/fit_eigenfaces.h"
 #include "models/studio/training/frame_latents.h"
 #include "models/studio/training/latent_head.h"
 #include "models/studio/training/optimizer.h"
@@ -53,14 +54,16 @@ public:
       : store_ (store), options_ (options), work_ (work),
         type_ (has_fast_bfloat16 () ? torch::kBFloat16 : torch::kFloat),
         noise_ (fixed_noise (work + "/noise.safetensors", store.side (), options.seed)),
-        network_ (prepared_network (store, options, type_)),
+        network_ (prepared_network (store, work, options, type_)),
         adam_ (*network_, adam_options (options)),
-        head_ (store, options.network.unet.style_channels),
-        head_adam_ (*head_, adam_options (options)),
         adversary_ (AdversaryOptions (), type_, options.seed),
         validator_ (store, options.network, noise_, type_),
         log_ (work + "/autoencoder.jsonl")
   {
+    if (network_->encoder) {
+      head_ = LatentHead (store, options.network.unet.style_channels);
+      head_adam_ = std::make_unique<MasterAdam> (*head_, adam_options (options));
+    }
     resume ();
     batches_ =
         std::make_unique<DiffusionBatches> (store, batch_options (options), noise_, type_,
@@ -111,7 +114,7 @@ private:
   }
 
   // Weights must have their final type and layout before the optimiser copies them.
-  static Autoencoder prepared_network (const FrameStore &store,
+  static Autoencoder prepared_network (const FrameStore &store, const std::string &work,
                                        const AutoencoderTraining &options,
                                        torch::ScalarType type)
   {
@@ -121,6 +124,15 @@ private:
     if (const int count = options.network.unet.references)
       network->named_parameters ()["unet.references.pictures"].copy_ (
           reference_frames (store, count, options.seed));
+    if (Eigenfaces eigenfaces = network->unet->eigenfaces ()) {
+      if (options.init.empty ())
+        fit_eigenfaces (eigenfaces, store, options.gains,
+                        work + "/eigenfaces.safetensors");
+      else
+        load_weights (*eigenfaces,
+                      without_prefix (load_tensors (options.init), "unet.eigenfaces."),
+                      options.init);
+    }
     return network;
   }
 
@@ -130,7 +142,8 @@ private:
     batch.size = options.batch;
     batch.one_step_share = options.one_step_share;
     batch.unet_patch = options.network.unet.patch;
-    batch.encoder_patch = options.network.encoder.patch;
+    const bool frozen = options.freeze_encoder || options.network.unet.eigenfaces;
+    batch.encoder_patch = frozen ? 0 : options.network.encoder.patch;
     batch.gains = options.gains;
     return batch;
   }
@@ -155,16 +168,19 @@ private:
     Tensor loss = head_->loss (z, batch.frames);
     loss.backward ();
     adam_.step ();
-    head_adam_.step ();
+    head_adam_->step ();
     return loss.item<double> ();
   }
 
-  bool encoder_frozen () const { return options_.freeze_encoder || encoder_done_; }
+  bool encoder_frozen () const
+  {
+    return !network_->encoder || options_.freeze_encoder || encoder_done_;
+  }
 
   // A frozen encoder has no minutes of its own.
   double encoder_minutes () const
   {
-    return options_.freeze_encoder
+    return !network_->encoder || options_.freeze_encoder
                ? 0
                : std::min (options_.encoder_minutes, options_.minutes);
   }
@@ -203,7 +219,7 @@ private:
 
   double step (const DiffusionBatch &batch)
   {
-    Tensor z = encoder_frozen () ? latents ().index_select (0, batch.frames)
+    Tensor z = encoder_frozen () ? frozen_latents (batch.frames)
                                  : network_->encoder->forward_patches (batch.for_encoder);
     const auto [made, warped] = network_->unet->forward_patches (batch.noisy, batch.t, z);
     Tensor picture = made.detach ().requires_grad_ (true);
@@ -225,7 +241,7 @@ private:
     double value = loss.item<double> ();
     double norm = adam_.step ();
     if (!encoder_frozen ())
-      head_adam_.step ();
+      head_adam_->step ();
     if (!std::isfinite (value) || !std::isfinite (norm))
       if (++bad_steps_ > 20)
         throw Error (ErrorCode::failed, work_, "the loss is not a number any more",
@@ -270,9 +286,32 @@ private:
   const Tensor &latents ()
   {
     if (!latents_.defined ())
-      latents_ =
-          frame_latents (network_->encoder, store_, work_ + "/latents.safetensors");
+      latents_ = frame_latents (network_, store_, work_ + "/latents.safetensors");
     return latents_;
+  }
+
+  // Some of them as their neighbours' mean, where what lies between two latents shows
+  // what lies between two frames.
+  Tensor frozen_latents (const Tensor &frames)
+  {
+    const Tensor own = latents ().index_select (0, frames);
+    if (network_->encoder || options_.between_share <= 0)
+      return own;
+    if (!before_.defined ()) {
+      before_ = torch::arange (store_.frames ());
+      after_ = before_.clone ();
+      for (const Clip &clip : store_.clips ())
+        if (clip.frames > 2) {
+          before_.narrow (0, clip.first + 1, clip.frames - 2) -= 1;
+          after_.narrow (0, clip.first + 1, clip.frames - 2) += 1;
+        }
+    }
+    const auto neighbours = [&] (const Tensor &of) {
+      return latents ().index_select (0, of.index_select (0, frames));
+    };
+    const Tensor between = (neighbours (before_) + neighbours (after_)) / 2;
+    return torch::where (torch::rand ({frames.size (0), 1}) < options_.between_share,
+                         between, own);
   }
 
   void report (double loss, double rate)
@@ -290,6 +329,8 @@ private:
   void save ()
   {
     TensorMap averaged = adam_.averaged ();
+    for (const auto &entry : network_->named_buffers ())
+      averaged[entry.key ()] = entry.value ();
     nlohmann::json entry = validator_.run (averaged, work_ + "/autoencoder.png");
     entry["step"] = adam_.steps ();
     entry["minutes"] = minutes_;
@@ -300,7 +341,8 @@ private:
                          {"network", nlohmann::json (options_.network).dump ()}};
     save_tensors (work_ + "/autoencoder.safetensors", averaged, metadata);
     TensorMap state = adam_.state ();
-    add_with_prefix (state, head_adam_.state (), "head.");
+    if (head_adam_)
+      add_with_prefix (state, head_adam_->state (), "head.");
     if (options_.adversary_weight > 0) {
       add_with_prefix (state, adversary_.state (), "adversary.");
       metadata["adversary_step"] = std::to_string (adversary_.steps ());
@@ -318,8 +360,8 @@ private:
       int64_t step = std::stoll (metadata.at ("step"));
       adam_.load_state (state, step, state_path ());
       TensorMap head = without_prefix (state, "head.");
-      if (!head.empty ())
-        head_adam_.load_state (head, step, state_path ());
+      if (!head.empty () && head_adam_)
+        head_adam_->load_state (head, step, state_path ());
       TensorMap adversary = without_prefix (state, "adversary.");
       if (!adversary.empty () && options_.adversary_weight > 0)
         adversary_.load_state (adversary, std::stoll (metadata.at ("adversary_step")),
@@ -343,13 +385,14 @@ private:
   Tensor noise_;
   Autoencoder network_;
   MasterAdam adam_;
-  LatentHead head_;
-  MasterAdam head_adam_;
+  LatentHead head_{nullptr}; // of an encoder that is trained
+  std::unique_ptr<MasterAdam> head_adam_;
   Adversary adversary_;
   AutoencoderValidator validator_;
   TrainLog log_;
   std::unique_ptr<DiffusionBatches> batches_;
-  Tensor latents_; // once the encoder is frozen
+  Tensor latents_;        // once the encoder is frozen
+  Tensor before_, after_; // of each frame, the frames beside it in its clip
   double minutes_ = 0;
   int bad_steps_ = 0;
   bool encoder_done_ = false; // trained alone, whitened, and left as it is

@@ -13,13 +13,16 @@
 namespace daetalker {
 
 struct AutoencoderTraining {
-  AutoencoderConfig network = live_autoencoder (64);
+  AutoencoderConfig network = eigenface_autoencoder (32);
   int batch = 16;
   double minutes = 60;         // of training, over all resumed runs
   double learning_rate = 4e-4; // falls to a twentieth along a cosine
   double one_step_share = 0.5; // of a batch: the fixed noise at the last step
   RegionGains gains;           // of the loss
   double head_weight = 0.2;    // of the latent head's loss
+  // Of the latents, as many are the mean of their neighbours' (eigenfaces only): what
+  // lies between two frames, or is as smooth as speech2latent's, is drawn sharp too.
+  double between_share = 0.25;
   double warp_weight = 0.5;    // of the warped references' own loss, where there are any
   double adversary_weight = 0; // of the adversary's slope beside the regression's
   double adversary_from = 0.5; // it joins after this share of the UNet's minutes
@@ -30,12 +33,13 @@ struct AutoencoderTraining {
   std::string init;            // safetensors of unet.* and encoder.*, or empty
 };
 
-// First the encoder, alone, so that a linear reading of z tells what a viewer looks
-// at; then, from its whitened latents, the UNet.  Without encoder minutes both are
-// trained together, as Diff-AE is.  Trains until `minutes` are used up; writes into the
-// folder `work`:
+// With eigenfaces: their fit, then the UNet.  Else first the encoder, alone, so that a
+// linear reading of z tells what a viewer looks at; then, from its whitened latents, the
+// UNet.  Without encoder minutes both are trained together, as Diff-AE is.  Trains until
+// `minutes` are used up; writes into the folder `work`:
 //   autoencoder.state.safetensors  everything that resuming needs
 //   autoencoder.safetensors        averaged weights (unet.*, encoder.*), float32
+//   eigenfaces.safetensors         their fit
 //   noise.safetensors              the one noise image, [3, H, W]
 //   autoencoder.jsonl, autoencoder.png   log and a sheet of held-out frames
 void train_autoencoder (const FrameStore &store, const std::string &work,

@@ -19,7 +19,8 @@ namespace {
 struct TrainOptions {
   std::string dataset, avatar, work, stage = "all";
   std::string init; // an avatar
-  int width = 64;
+  std::string latents = "eigenfaces";
+  int width = 0;       // of the shape's own default
   int references = -1; // as the avatar has that is started from, or none
   HeldOut held_out;
   std::string held_out_clips; // file of names
@@ -57,7 +58,10 @@ run (TrainOptions &options)
   const std::string autoencoder = options.work + "/autoencoder.safetensors";
 
   std::filesystem::create_directories (options.work);
-  options.autoencoder.network = live_autoencoder (options.width);
+  options.autoencoder.network =
+      options.latents == "eigenfaces"
+          ? eigenface_autoencoder (options.width > 0 ? options.width : 32)
+          : live_autoencoder (options.width > 0 ? options.width : 64);
   if (!options.held_out_clips.empty ())
     options.held_out.names = read_words (options.held_out_clips);
   if (!options.init.empty ())
@@ -114,9 +118,16 @@ add_train_command (CLI::App &app)
   command->add_option ("--stage", options->stage, "Run one stage only")
       ->check (CLI::IsMember ({"all", "autoencoder", "speech2latent", "pack"}))
       ->capture_default_str ();
-  command->add_option ("--width", options->width, "Channels of the UNet's first level")
-      ->check (CLI::Range (32, 512))
+  command
+      ->add_option ("--latents", options->latents,
+                    "Of eigenfaces, or of a convolutional encoder that is trained first")
+      ->check (CLI::IsMember ({"eigenfaces", "convolutional"}))
       ->capture_default_str ();
+  command
+      ->add_option (
+          "--width", options->width,
+          "Channels of the UNet's first level (default: 32, without eigenfaces 64)")
+      ->check (CLI::Range (32, 512));
   command
       ->add_option ("--references", options->references,
                     "Pictures of the person that the UNet's head warps")
