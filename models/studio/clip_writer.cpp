@@ -19,14 +19,13 @@ constexpr guint64 frames_in_flight = 8;
 
 // FFV1 in BGRx is coded as RGB: what is read back is what was written.
 std::string
-description (bool with_speech)
+description (bool with_speech, int width)
 {
-  const std::string size = std::to_string (dataset_picture_size);
   std::string text =
       "matroskamux name=mux writing-app=daetalker ! filesink name=file "
       "appsrc name=frames format=time block=true caps=video/x-raw,format=BGRx,width=" +
-      size + ",height=" + size + ",framerate=" + std::to_string (dataset_fps) +
-      "/1 ! avenc_ffv1 ! queue ! mux. ";
+      std::to_string (width) + ",height=" + std::to_string (dataset_picture_size) +
+      ",framerate=" + std::to_string (dataset_fps) + "/1 ! avenc_ffv1 ! queue ! mux. ";
   if (with_speech)
     text += "appsrc name=speech format=time max-bytes=0 caps=audio/x-raw,format=S16LE,"
             "layout=interleaved,channels=1,rate=" +
@@ -36,11 +35,13 @@ description (bool with_speech)
 
 } // namespace
 
-ClipWriter::ClipWriter (const std::string &path, const std::vector<std::int16_t> &speech)
-    : path_ (path), temporary_ (path + ".part")
+ClipWriter::ClipWriter (const std::string &path, const std::vector<std::int16_t> &speech,
+                        int beside)
+    : path_ (path), temporary_ (path + ".part"), width_ (beside * dataset_picture_size)
 {
   GError *error = nullptr;
-  pipeline_.reset (gst_parse_launch (description (!speech.empty ()).c_str (), &error));
+  pipeline_.reset (
+      gst_parse_launch (description (!speech.empty (), width_).c_str (), &error));
   if (error) {
     GErrorPointer owned (error);
     throw Error (ErrorCode::not_found, "dataset writer", error->message,
@@ -50,9 +51,8 @@ ClipWriter::ClipWriter (const std::string &path, const std::vector<std::int16_t>
   GstElementPointer file (gst_bin_get_by_name (GST_BIN (pipeline_.get ()), "file"));
   g_object_set (file.get (), "location", temporary_.c_str (), nullptr);
   frames_.reset (gst_bin_get_by_name (GST_BIN (pipeline_.get ()), "frames"));
-  gst_app_src_set_max_bytes (GST_APP_SRC (frames_.get ()), frames_in_flight * 4 *
-                                                               dataset_picture_size *
-                                                               dataset_picture_size);
+  gst_app_src_set_max_bytes (GST_APP_SRC (frames_.get ()),
+                             frames_in_flight * 4 * width_ * dataset_picture_size);
   gst_element_set_state (pipeline_.get (), GST_STATE_PLAYING);
   push_speech (speech);
 }
@@ -109,10 +109,10 @@ ClipWriter::write (const cv::Mat &rgb)
 {
   check_bus (0, false);
   GstBuffer *buffer = gst_buffer_new_allocate (
-      nullptr, 4 * dataset_picture_size * dataset_picture_size, nullptr);
+      nullptr, 4 * gsize (width_) * dataset_picture_size, nullptr);
   GstMapInfo map;
   gst_buffer_map (buffer, &map, GST_MAP_WRITE);
-  cv::Mat bgrx (dataset_picture_size, dataset_picture_size, CV_8UC4, map.data);
+  cv::Mat bgrx (dataset_picture_size, width_, CV_8UC4, map.data);
   cv::cvtColor (rgb, bgrx, cv::COLOR_RGB2BGRA);
   gst_buffer_unmap (buffer, &map);
   GST_BUFFER_PTS (buffer) = count_++ * frame_duration;

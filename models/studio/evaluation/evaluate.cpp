@@ -6,6 +6,7 @@
 #include "models/io/files.h"
 #include "models/io/safetensors.h"
 #include "models/studio/avatar_search.h"
+#include "models/studio/clip_writer.h"
 #include "models/studio/dataset.h"
 #include "models/studio/evaluation/face_motion.h"
 #include "models/studio/evaluation/picture_quality.h"
@@ -31,7 +32,8 @@ namespace {
 struct RealClip {
   std::string name;
   Pictures pictures;
-  std::vector<float> speech; // 16 kHz
+  std::vector<std::int16_t> samples; // 16 kHz
+  std::vector<float> speech;         // the same in [-1, 1]
   std::vector<cv::Rect2d> boxes;
   std::vector<Pose> poses;
   LandmarkTrack track;
@@ -46,12 +48,11 @@ read_clip (const std::string &dataset, const std::string &name)
   RealClip clip;
   clip.name = name;
   const std::string path = dataset_clip_path (dataset, name);
-  std::vector<std::int16_t> samples;
   read_media (
       path + ".mkv",
       [&] (std::uint64_t, const cv::Mat &rgb) { clip.pictures.push_back (rgb.clone ()); },
-      &samples);
-  for (const std::int16_t sample : samples)
+      &clip.samples);
+  for (const std::int16_t sample : clip.samples)
     clip.speech.push_back (float (sample) / 32768);
 
   const SafetensorsFile file (path + ".safetensors");
@@ -168,6 +169,7 @@ public:
                              {"real", real_.json ()},
                              {"mean_frame", mean_frame_.json ()}};
     replace_file (options_.output + "/report.json", report.dump (1) + "\n");
+    write_side_by_side ();
     cv::Mat sheet, bgr;
     cv::vconcat (rows_, sheet);
     cv::cvtColor (sheet, bgr, cv::COLOR_RGB2BGR);
@@ -295,10 +297,25 @@ private:
 
     const std::size_t f = clip.pictures.size () / 2;
     if (rows_.size () < 8 && f < spoken.size ()) {
-      cv::Mat row;
-      cv::hconcat (std::vector<cv::Mat>{clip.pictures[f], again[f], spoken[f]}, row);
-      rows_.push_back (row);
+      const std::size_t first = shown_.size ();
+      for (std::size_t i = 0; i < spoken.size (); ++i) {
+        cv::Mat row;
+        cv::hconcat (std::vector<cv::Mat>{clip.pictures[i], again[i], spoken[i]}, row);
+        shown_.push_back (row);
+      }
+      rows_.push_back (shown_[first + f]);
+      heard_.insert (heard_.end (), clip.samples.begin (),
+                     clip.samples.begin () +
+                         std::ptrdiff_t (spoken.size () * samples_per_frame));
     }
+  }
+
+  void write_side_by_side ()
+  {
+    ClipWriter writer (options_.output + "/side-by-side.mkv", heard_, 3);
+    for (const cv::Mat &row : shown_)
+      writer.write (row);
+    writer.finish ();
   }
 
   static double mean_sharpness (const Pictures &pictures)
@@ -379,7 +396,8 @@ private:
   std::unique_ptr<ImageEncoder> encoder_;
   std::vector<std::string> clips_;
   Means reconstruction_, speech_, real_, mean_frame_;
-  Pictures rows_;
+  Pictures rows_, shown_;           // real, reconstructed, spoken
+  std::vector<std::int16_t> heard_; // with shown_
   int in_step_ = 0, many_steps_ = 0;
 };
 

@@ -15,8 +15,8 @@ struct EvaluationOptions {
   std::string dataset;            // as `daetalker prepare` wrote it
   std::vector<std::string> clips; // names; empty: those that the avatar held out
   std::string alignments;         // folder of NAME.align, or empty
-  std::string output;             // folder for report.json and frames.png
-  int many_steps_frames = 4;      // also rendered with the most steps; 0: none
+  std::string output;        // folder for report.json, frames.png and side-by-side.mkv
+  int many_steps_frames = 4; // also rendered with the most steps; 0: none
   bool allow_unconsented = false;
 };
 
@@ -24,7 +24,9 @@ struct EvaluationOptions {
 // through image encoder and renderer, the clip's sound through speech encoder,
 // speech2latent and renderer.  Returns the figures, means over the clips:
 // {"clips": [names], "reconstruction": {..}, "speech": {..}, "real": {..},
-// "mean_frame": {..}}, and writes them to `output`/report.json.
+// "mean_frame": {..}}, and writes them to `output`/report.json; of the first eight clips
+// real, reconstructed and spoken pictures beside each other, one frame of each to
+// frames.png and all to side-by-side.mkv.
 //
 // Throws Error: not_found (avatar, dataset, a clip), wrong_model (no clips).
 nlohmann::json evaluate_avatar (const EvaluationOptions &options);

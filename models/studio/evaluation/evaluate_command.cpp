@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <set>
 
 namespace daetalker {
 
@@ -15,10 +16,24 @@ void
 print (const nlohmann::json &report)
 {
   std::printf ("%zu clips\n", report["clips"].size ());
-  for (const char *part : {"real", "mean_frame", "reconstruction", "speech"}) {
-    std::printf ("%s\n", part);
-    for (const auto &[name, value] : report[part].items ())
-      std::printf ("  %-28s %8.3f\n", name.c_str (), value.get<double> ());
+  const std::vector<std::string> parts = {"real", "mean_frame", "reconstruction",
+                                          "speech"};
+  std::set<std::string> names;
+  std::printf ("%-28s", "");
+  for (const std::string &part : parts) {
+    std::printf (" %14s", part.c_str ());
+    for (const auto &item : report[part].items ())
+      names.insert (item.key ());
+  }
+  std::printf ("\n");
+  for (const std::string &name : names) {
+    std::printf ("%-28s", name.c_str ());
+    for (const std::string &part : parts)
+      if (report[part].contains (name))
+        std::printf (" %14.3f", report[part][name].get<double> ());
+      else
+        std::printf (" %14s", "");
+    std::printf ("\n");
   }
 }
 
@@ -44,8 +59,8 @@ add_evaluate_command (CLI::App &app)
       ->check (CLI::ExistingDirectory);
   command
       ->add_option ("-o,--output", options->output,
-                    "Folder for report.json and frames.png (real, reconstructed, "
-                    "spoken)")
+                    "Folder for report.json, frames.png and side-by-side.mkv (real, "
+                    "reconstructed, spoken)")
       ->required ();
   command
       ->add_option ("--many-steps-frames", options->many_steps_frames,
