@@ -9,6 +9,7 @@
 #include "models/studio/training/train_encoder.h"
 #include "tests/models/expect_error.h"
 #include "tests/models/temporary_folder.h"
+#include "tests/training/wav.h"
 
 #include <filesystem>
 #include <fstream>
@@ -19,35 +20,11 @@ namespace daetalker {
 namespace {
 
 using test::TemporaryFolder;
+using test::write_wav;
 using torch::Tensor;
 namespace fs = std::filesystem;
 
 constexpr int rate = 16000;
-
-// 16-bit mono, with the 44 bytes that every player knows.
-void
-write_wav (const std::string &path, const Tensor &samples)
-{
-  const Tensor pcm = (samples * 32767).to (torch::kShort).contiguous ();
-  const uint32_t bytes = uint32_t (pcm.numel ()) * 2;
-  std::ofstream file (path, std::ios::binary);
-  const auto number = [&] (uint32_t value, int size) {
-    file.write (reinterpret_cast<const char *> (&value), size);
-  };
-  file << "RIFF";
-  number (36 + bytes, 4);
-  file << "WAVEfmt ";
-  number (16, 4);
-  number (1, 2); // PCM
-  number (1, 2); // channel
-  number (rate, 4);
-  number (2 * rate, 4);
-  number (2, 2);
-  number (16, 2);
-  file << "data";
-  number (bytes, 4);
-  file.write (static_cast<const char *> (pcm.data_ptr ()), bytes);
-}
 
 // Noise that is loud or soft by turns of a quarter of a second; the teacher tells
 // which, in two numbers.

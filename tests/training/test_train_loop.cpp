@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/studio/training/train_loop.h"
 
+#include <chrono>
 #include <gtest/gtest.h>
+#include <thread>
 
 using namespace daetalker;
 
@@ -30,6 +32,27 @@ TEST (TrainLoop, SavesNowAndThen)
   loop.run ([] {}, [&] { saves++; });
   EXPECT_GE (saves, 2);
   EXPECT_LE (saves, 5);
+}
+
+// Steps go on between savings, however long those take.
+TEST (TrainLoop, TimeOfSavingIsNotTimeSinceSaving)
+{
+  using namespace std::chrono_literals;
+  TrainLoop loop;
+  loop.of_minutes = 0.004;
+  loop.checkpoint_minutes = 0.001;
+  int steps = 0, saves = 0;
+  loop.run (
+      [&] {
+        std::this_thread::sleep_for (10ms);
+        steps++;
+      },
+      [&] {
+        std::this_thread::sleep_for (70ms);
+        saves++;
+      });
+  EXPECT_GE (saves, 2);
+  EXPECT_GT (steps, 2 * saves);
 }
 
 TEST (LearningRate, RisesAndFalls)

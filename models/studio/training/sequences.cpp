@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/studio/training/sequences.h"
 
+#include <array>
 #include <cmath>
 #include <filesystem>
 
@@ -10,6 +11,7 @@
 #include "models/nn/weights.h"
 #include "models/studio/progress.h"
 #include "models/studio/training/frame_latents.h"
+#include "models/studio/training/other_voices.h"
 #include "models/studio/training/speech_augmenter.h"
 #include "models/studio/training/streamed_features.h"
 
@@ -19,9 +21,13 @@ using torch::Tensor;
 
 namespace {
 
-// Speaking rates at which each clip is heard: pitch and formants move with them, so
-// that other voices are not quite new.  The first as it is; the others augmented.
-const std::vector<double> rates = {1.0, 0.86, 0.94, 1.07, 1.16};
+// Speaking rates at which a clip is heard: pitch and formants move with them, so that
+// other voices are not quite new.  The first as it is; the others augmented.
+std::array<double, 3>
+rates_of (size_t clip)
+{
+  return {1.0, clip % 2 ? 0.86 : 0.94, clip / 2 % 2 ? 1.07 : 1.16};
+}
 
 Tensor
 all_latents (const FrameStore &store, const std::string &autoencoder)
@@ -60,12 +66,36 @@ speech_at_rate (const Tensor &speech, double rate)
   return at_rate (samples, rate, int64_t (double (samples.size (0)) / rate)).squeeze (1);
 }
 
-std::vector<float>
-to_vector (const Tensor &wave)
-{
-  const Tensor samples = wave.contiguous ();
-  return {samples.data_ptr<float> (), samples.data_ptr<float> () + samples.numel ()};
-}
+// Hears speech as a stream does.
+class Listener {
+public:
+  explicit Listener (const std::string &encoder) : net_ (make_speech_encoder (encoder)) {}
+
+  // wave: [L] in [-1, 1].
+  Tensor listen (const Tensor &wave) { return listen (wave, net_->window ()); }
+
+  // As rooms and lines change it.  That is heard often, so it is cut into longer chunks:
+  // a third of the work, and some frames that know more of the future than they will.
+  Tensor listen_augmented (const Tensor &wave)
+  {
+    Window window = net_->window ();
+    window.chunk *= 4;
+    return listen (augment_ (wave.unsqueeze (0))[0], window);
+  }
+
+private:
+  Tensor listen (const Tensor &wave, const Window &window)
+  {
+    const Tensor samples = wave.contiguous ();
+    return streamed_features (
+        [this] (const Tensor &waves) { return net_->forward (waves, -1); }, window,
+        net_->hop (),
+        {samples.data_ptr<float> (), samples.data_ptr<float> () + samples.numel ()});
+  }
+
+  std::unique_ptr<SpeechEncoderNet> net_;
+  SpeechAugmenter augment_{1};
+};
 
 // Index of the row nearest to the rows' mean.
 int64_t
@@ -103,11 +133,11 @@ find_rest (SequenceSet &set)
 
 SequenceSet
 make_sequences (const FrameStore &store, const std::string &autoencoder,
-                const std::string &encoder)
+                const std::string &encoder, const std::string &others)
 {
   torch::NoGradGuard guard;
   Tensor latents = all_latents (store, autoencoder);
-  std::unique_ptr<SpeechEncoderNet> net = make_speech_encoder (encoder);
+  Listener listener (encoder);
 
   std::vector<Tensor> means, pose_means;
   for (const Clip &clip : store.clips ()) {
@@ -117,7 +147,6 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
   int64_t anchor = middle_row (torch::stack (means));
   Tensor mouths = store.landmarks ().slice (1, 48, 68);
   Tensor lips = (mouths - mouths.mean (1, true)).flatten (1);
-  SpeechAugmenter augment (1);
 
   SequenceSet set;
   Progress progress ("speech features", store.clips ().size ());
@@ -130,16 +159,13 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
     Tensor clip_pose = of_clip (store.poses ()) - pose_means[i] + pose_means[anchor];
     Tensor clip_lips = of_clip (lips);
     clip_lips = clip_lips - clip_lips.mean (0, true);
-    for (const double rate : rates) {
+    for (const double rate : rates_of (i)) {
       if (rate != 1 && clip.held_out)
         break;
-      Tensor wave = speech_at_rate (store.speech (clip), rate);
-      if (rate != 1)
-        wave = augment (wave.unsqueeze (0))[0];
+      const Tensor wave = speech_at_rate (store.speech (clip), rate);
       Sequence sequence;
-      sequence.features = streamed_features (
-          [&] (const Tensor &waves) { return net->forward (waves, -1); }, net->window (),
-          net->hop (), to_vector (wave));
+      sequence.features =
+          rate == 1 ? listener.listen (wave) : listener.listen_augmented (wave);
       int64_t frames = std::min (int64_t (double (clip.frames) / rate),
                                  sequence.features.size (0) / 2);
       sequence.features = sequence.features.narrow (0, 0, 2 * frames);
@@ -163,6 +189,10 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
   set.facts.pose_max = to_pose (std::get<0> (all_poses.max (0)));
   set.facts.feature_size = int (set.training.at (0).features.size (1));
   find_rest (set);
+  if (!others.empty ())
+    set.others = other_voices (
+        others, [&] (const Tensor &wave) { return listener.listen_augmented (wave); },
+        means[anchor], pose_means[anchor]);
   return set;
 }
 

@@ -38,6 +38,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE (SequenceFacts, feature_size, rest_latent, re
 struct SequenceSet {
   std::vector<Sequence> training; // each clip as several hearings of it
   std::vector<Sequence> held_out;
+  std::vector<Sequence> others; // other voices; no figure or fact comes from them
   torch::Tensor latent_mean, latent_std; // [latent_size], of the training latents
   SequenceFacts facts;
 };
@@ -48,7 +49,8 @@ struct SequenceSet {
 //   autoencoder: safetensors of encoder.* with the shape in its metadata's
 //                "network", as train_autoencoder writes it
 //   encoder:     the folder of a speech encoder
+//   others:      a folder of other voices (other_voices.h), or empty
 SequenceSet make_sequences (const FrameStore &store, const std::string &autoencoder,
-                            const std::string &encoder);
+                            const std::string &encoder, const std::string &others = "");
 
 } // namespace daetalker

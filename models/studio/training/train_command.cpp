@@ -24,6 +24,7 @@ struct TrainOptions {
   int references = -1; // as the avatar has that is started from, or none
   HeldOut held_out;
   std::string held_out_clips; // file of names
+  std::string others;         // folder
   AutoencoderTraining autoencoder;
   Speech2LatentTraining speech2latent;
   AvatarPacking packing;
@@ -77,7 +78,8 @@ run (TrainOptions &options)
 
   const std::string facts = options.work + "/speech2latent.json";
   if (all || options.stage == "speech2latent") {
-    SequenceSet set = make_sequences (store, autoencoder, options.packing.encoder);
+    SequenceSet set = make_sequences (
+        store, autoencoder, options.packing.encoder, options.others);
     torch::Tensor importance =
         latent_importance (store, autoencoder, options.work + "/noise.safetensors", set);
     nlohmann::json figures = train_speech2latent (set, importance, options.work,
@@ -191,6 +193,16 @@ add_train_command (CLI::App &app)
   command
       ->add_option ("--lip-weight", options->speech2latent.lip_weight,
                     "Of lips beside latents, in speech2latent's loss")
+      ->capture_default_str ();
+  command
+      ->add_option ("--other-voices", options->others,
+                    "Folder of speech of others, each with what a teacher foretells of "
+                    "this face (latents, pose, lips), for speech2latent")
+      ->check (CLI::ExistingDirectory);
+  command
+      ->add_option ("--other-voices-share", options->speech2latent.others_share,
+                    "Of speech2latent's windows")
+      ->check (CLI::Range (0.0, 1.0))
       ->capture_default_str ();
   command->add_option ("--seed", autoencoder.seed, "Of all random numbers")
       ->capture_default_str ();

@@ -66,6 +66,11 @@ add_train_encoder_command (CLI::App &app)
       ->capture_default_str ();
   command->add_option ("--learning-rate", training.learning_rate, "At its height")
       ->capture_default_str ();
+  command
+      ->add_option ("--long-share", training.long_share,
+                    "Of the minutes: long windows, before those of run time")
+      ->check (CLI::Range (0.0, 1.0))
+      ->capture_default_str ();
   command->add_option ("--seed", training.seed, "Of all random numbers")
       ->capture_default_str ();
   command->callback ([options] { run (*options); });

@@ -20,13 +20,15 @@ TrainLoop::run (const std::function<void ()> &step, const std::function<void ()>
   const Clock::time_point start = Clock::now ();
   const double before = minutes;
   double saved = minutes;
+  const auto used = [&] {
+    return before + std::chrono::duration<double> (Clock::now () - start).count () / 60;
+  };
   while (minutes < of_minutes) {
     step ();
-    minutes =
-        before + std::chrono::duration<double> (Clock::now () - start).count () / 60;
+    minutes = used ();
     if (minutes - saved >= checkpoint_minutes && minutes < of_minutes) {
       save ();
-      saved = minutes;
+      saved = minutes = used (); // saving takes time as well
     }
   }
   save ();

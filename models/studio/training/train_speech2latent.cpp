@@ -53,6 +53,8 @@ public:
     torch::NoGradGuard guard;
     for (const Sequence &sequence : set.training)
       targets_.push_back (network->normalise (sequence.latents));
+    for (const Sequence &sequence : set.others)
+      other_targets_.push_back (network->normalise (sequence.latents));
   }
 
   LipReading lip_reading () const
@@ -79,10 +81,13 @@ public:
     result.kept = left;
     result.count = kept;
     int64_t length = left + kept + right;
+    const int64_t others_of_1000 = int64_t (1000 * options_.others_share);
     std::vector<Tensor> features, latents, pose, lips;
     while (int64_t (features.size ()) < options_.batch) {
-      size_t index = size_t (draw (int64_t (set_.training.size ())));
-      const Sequence &sequence = set_.training[index];
+      const bool other = !set_.others.empty () && draw (1000) < others_of_1000;
+      const std::vector<Sequence> &sequences = other ? set_.others : set_.training;
+      const size_t index = size_t (draw (int64_t (sequences.size ())));
+      const Sequence &sequence = sequences[index];
       int64_t frames = sequence.latents.size (0);
       if (frames < length)
         continue;
@@ -90,7 +95,8 @@ public:
                       : kind == 1 ? frames - length
                                   : draw (frames - length + 1);
       features.push_back (sequence.features.narrow (0, 2 * first, 2 * length));
-      latents.push_back (targets_[index].narrow (0, first, length));
+      latents.push_back (
+          (other ? other_targets_ : targets_)[index].narrow (0, first, length));
       pose.push_back (sequence.pose.narrow (0, first, length));
       lips.push_back (sequence.lips.narrow (0, first, length));
     }
@@ -110,7 +116,7 @@ private:
   const SequenceSet &set_;
   const Speech2LatentTraining &options_;
   at::Generator generator_;
-  std::vector<Tensor> targets_;
+  std::vector<Tensor> targets_, other_targets_;
 };
 
 // Latents and predicted pose of a whole sequence, chunk by chunk as at run time.

@@ -21,6 +21,7 @@ struct Speech2LatentTraining {
   double learning_rate = 5e-4; // falls to a twentieth along a cosine
   double pose_weight = 1;
   double lip_weight = 1;
+  double others_share = 0.4; // of the windows, where there are other voices
   double checkpoint_minutes = 3;
   uint64_t seed = 1;
 

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/studio/training/other_voices.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "models/io/tensors.h"
+#include "models/studio/progress.h"
+#include "models/studio/sound.h"
+
+namespace daetalker {
+
+using torch::Tensor;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<fs::path>
+sounds_of (const std::string &folder)
+{
+  std::vector<fs::path> sounds;
+  for (const auto &entry : fs::directory_iterator (folder))
+    if (entry.is_regular_file () && entry.path ().extension () != ".safetensors")
+      sounds.push_back (entry.path ());
+  if (sounds.empty ())
+    throw Error (ErrorCode::not_found, folder, "there is no sound in it",
+                 "Give a folder of speech, with NAME.safetensors beside each sound");
+  std::sort (sounds.begin (), sounds.end ());
+  return sounds;
+}
+
+class Table {
+public:
+  explicit Table (const fs::path &file) : file_ (file), tensors_ (load_tensors (file_)) {}
+
+  Tensor rows (const std::string &name, int64_t rows, int64_t size) const
+  {
+    const auto found = tensors_.find (name);
+    if (found == tensors_.end () || found->second.dim () != 2 ||
+        found->second.size (0) < rows || found->second.size (1) != size)
+      throw Error (ErrorCode::wrong_model, file_,
+                   "it does not hold " + name + " of [" + std::to_string (rows) + ", " +
+                       std::to_string (size) + "]",
+                   "Write it again, for this avatar and this sound");
+    return found->second.narrow (0, 0, rows).to (torch::kFloat);
+  }
+
+private:
+  const std::string file_;
+  const TensorMap tensors_;
+};
+
+} // namespace
+
+std::vector<Sequence>
+other_voices (const std::string &folder,
+              const std::function<Tensor (const Tensor &)> &listen,
+              const Tensor &latent_mean, const Tensor &pose_mean)
+{
+  const std::vector<fs::path> sounds = sounds_of (folder);
+  std::vector<Sequence> result;
+  Progress progress ("other voices", sounds.size ());
+  for (const fs::path &sound : sounds) {
+    const Table table (fs::path (sound).replace_extension (".safetensors"));
+    Sequence sequence;
+    sequence.features = listen (
+        torch::tensor (read_sound (sound), torch::kShort).to (torch::kFloat) / 32768);
+    const int64_t frames = sequence.features.size (0) / 2;
+    sequence.features = sequence.features.narrow (0, 0, 2 * frames);
+    sequence.latents =
+        table.rows ("latents", frames, latent_mean.size (0)) + latent_mean;
+    sequence.pose = table.rows ("pose", frames, 3) + pose_mean;
+    sequence.lips = table.rows ("lips", frames, 40);
+    result.push_back (sequence);
+    progress.add ();
+  }
+  return result;
+}
+
+} // namespace daetalker
