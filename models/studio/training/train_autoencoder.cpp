@@ -7,6 +7,7 @@
 #include "models/studio/training/adversary.h"
 #include "models/studio/training/autoencoder.h"
 #include "models/studio/training/autoencoder_validator.h"
+#include "models/studio/training/detail_loss.h"
 #include "models/studio/training/diffusion_batches.h"
 #include "models/studio/training/fit_eigenfaces.h"
 #include "models/studio/training/frame_latents.h"
@@ -257,7 +258,12 @@ private:
 
   Tensor picture_loss (const Tensor &picture, const DiffusionBatch &batch) const
   {
-    return weighted ((picture - batch.pictures).pow (2), batch);
+    const Tensor error = weighted ((picture - batch.pictures).pow (2), batch);
+    if (options_.detail_weight <= 0)
+      return error;
+    const Tensor detail =
+        detail_loss (picture, batch.pictures, options_.network.unet.patch);
+    return error + options_.detail_weight * (detail * batch.weights).mean ();
   }
 
   // Each reference is to be right where it is chosen (a mixture of experts, Jacobs et

@@ -24,6 +24,7 @@ struct AutoencoderTraining {
   // lies between two frames, or is as smooth as speech2latent's, is drawn sharp too.
   double between_share = 0.25;
   double warp_weight = 0.5;    // of the warped references' own loss, where there are any
+  double detail_weight = 2;    // of the amount of detail, beside the squared error
   double adversary_weight = 0; // of the adversary's slope beside the regression's
   double adversary_from = 0.5; // it joins after this share of the UNet's minutes
   double checkpoint_minutes = 3;

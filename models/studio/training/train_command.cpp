@@ -166,6 +166,10 @@ add_train_command (CLI::App &app)
                     "Of the warped references' own loss")
       ->capture_default_str ();
   command
+      ->add_option ("--detail-weight", autoencoder.detail_weight,
+                    "Of as much fine detail as real pictures have, beside the error")
+      ->capture_default_str ();
+  command
       ->add_option ("--adversary-weight", autoencoder.adversary_weight,
                     "Of a discriminator's slope beside the regression's; 0 = none")
       ->capture_default_str ();
