@@ -8,20 +8,16 @@ namespace F = torch::nn::functional;
 
 namespace {
 
-// JPEG's full-range conversion (ITU-T T.871), offset-free since black is -1.
-Tensor
-to_ycc (const Tensor &like)
-{
-  return torch::tensor ({0.299f, 0.587f, 0.114f, -0.168736f, -0.331264f, 0.5f, 0.5f,
-                         -0.418688f, -0.081312f})
-      .view ({3, 3})
-      .to (like.device ());
-}
+// JPEG's full-range conversion (ITU-T T.871) and back, offset-free since black is -1.
+constexpr float to_ycc[] = {0.299f, 0.587f, 0.114f,     -0.168736f, -0.331264f,
+                            0.5f,   0.5f,   -0.418688f, -0.081312f};
+constexpr float to_rgb[] = {1, 0, 1.402f, 1, -0.344136f, -0.714136f, 1, 1.772f, 0};
 
 Tensor
-mix_channels (const Tensor &matrix, const Tensor &pictures)
+mix_channels (const float (&matrix)[9], const Tensor &pictures)
 {
-  return torch::conv2d (pictures, matrix.view ({3, 3, 1, 1}));
+  const Tensor weights = torch::tensor (at::ArrayRef<float> (matrix), torch::kFloat);
+  return torch::conv2d (pictures, weights.view ({3, 3, 1, 1}).to (pictures.device ()));
 }
 
 Tensor
@@ -53,7 +49,7 @@ EigenfacesImpl::EigenfacesImpl (int side, int count) : side_ (side)
 Tensor
 EigenfacesImpl::rows (const Tensor &pictures) const
 {
-  const Tensor ycc = mix_channels (to_ycc (pictures), pictures.to (torch::kFloat));
+  const Tensor ycc = mix_channels (to_ycc, pictures.to (torch::kFloat));
   return torch::cat ({torch::avg_pool2d (ycc.slice (1, 0, 1), 2).flatten (1),
                       torch::avg_pool2d (ycc.slice (1, 1), 4).flatten (1)},
                      1);
@@ -81,7 +77,7 @@ EigenfacesImpl::picture (const Planes &planes) const
 {
   const Tensor ycc =
       torch::cat ({enlarged (planes.brightness, 2), enlarged (planes.colour, 4)}, 1);
-  return mix_channels (torch::linalg_inv (to_ycc (ycc)), ycc);
+  return mix_channels (to_rgb, ycc);
 }
 
 void

@@ -16,7 +16,7 @@ struct EvaluationOptions {
   std::vector<std::string> clips; // names; empty: those that the avatar held out
   std::string alignments;         // folder of NAME.align, or empty
   std::string output;        // folder for report.json, frames.png and side-by-side.mkv
-  int many_steps_frames = 4; // also rendered with the most steps; 0: none
+  int many_steps_frames = 4; // also rendered with 100 steps; 0: none
   bool allow_unconsented = false;
 };
 

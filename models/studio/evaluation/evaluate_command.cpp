@@ -64,7 +64,7 @@ add_evaluate_command (CLI::App &app)
       ->required ();
   command
       ->add_option ("--many-steps-frames", options->many_steps_frames,
-                    "Frames that are also rendered with the most steps; 0: none")
+                    "Frames that are also rendered with 100 steps; 0: none")
       ->check (CLI::Range (0, 10000))
       ->capture_default_str ();
   command->add_flag ("--allow-unconsented", options->allow_unconsented,
