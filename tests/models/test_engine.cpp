@@ -14,6 +14,7 @@
 using namespace daetalker;
 using daetalker::test::TemporaryFolder;
 using daetalker::test::tiny_avatar;
+using daetalker::test::tiny_eigenface_avatar;
 using daetalker::test::TinyAvatar;
 using daetalker::test::write_avatar;
 
@@ -369,7 +370,7 @@ TEST (EngineEigenfaces, EncodesAndRendersBySharedComponents)
   UNet unet (tiny.autoencoder.unet);
   load_weights (*unet, without_prefix (tiny.autoencoder_weights, "unet."), "test");
   torch::NoGradGuard no_grad;
-  const auto eigenfaces = unet->eigenfaces ();
+  Eigenfaces eigenfaces = unet->eigenfaces ();
   const torch::Tensor seen =
       (torch::from_blob (picture.data (), {1, 32, 32, 3}, torch::kByte)
                .to (torch::kFloat) /

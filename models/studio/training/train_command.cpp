@@ -78,8 +78,8 @@ run (TrainOptions &options)
 
   const std::string facts = options.work + "/speech2latent.json";
   if (all || options.stage == "speech2latent") {
-    SequenceSet set = make_sequences (
-        store, autoencoder, options.packing.encoder, options.others);
+    SequenceSet set =
+        make_sequences (store, autoencoder, options.packing.encoder, options.others);
     torch::Tensor importance =
         latent_importance (store, autoencoder, options.work + "/noise.safetensors", set);
     nlohmann::json figures = train_speech2latent (set, importance, options.work,
@@ -197,6 +197,11 @@ add_train_command (CLI::App &app)
   command
       ->add_option ("--lip-weight", options->speech2latent.lip_weight,
                     "Of lips beside latents, in speech2latent's loss")
+      ->capture_default_str ();
+  command
+      ->add_option ("--stretch", options->speech2latent.stretch,
+                    "Of the motion that speech2latent foretells, which is an average")
+      ->check (CLI::Range (0.5, 3.0))
       ->capture_default_str ();
   command
       ->add_option ("--other-voices", options->others,

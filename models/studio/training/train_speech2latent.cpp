@@ -281,6 +281,8 @@ private:
     TensorMap weights = adam_.averaged ();
     for (auto &item : averaged->named_parameters ())
       item.value ().copy_ (weights.at (item.key ()));
+    for (const char *name : {"projection.weight", "projection.bias"})
+      averaged->named_parameters ()[name].mul_ (options_.stretch);
     averaged->eval ();
     nlohmann::json figures = validate (averaged);
     log_.write (figures);

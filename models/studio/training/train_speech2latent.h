@@ -21,6 +21,9 @@ struct Speech2LatentTraining {
   double learning_rate = 5e-4; // falls to a twentieth along a cosine
   double pose_weight = 1;
   double lip_weight = 1;
+  // What is foretold is an average, and moves less than any of the things it may be: the
+  // finished network's latents are stretched about their mean by as much.
+  double stretch = 1.3;
   double others_share = 0.4; // of the windows, where there are other voices
   double checkpoint_minutes = 3;
   uint64_t seed = 1;
