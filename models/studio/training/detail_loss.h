@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // A regression answers doubt with an average, so its pictures hold less fine detail than
-// real ones.  Asked for the right amount of it, it draws what it knows of it stronger:
-// sharpness for a hundredth of the error.
+// real ones.  Asked for the right amount of it, it draws what it knows of it stronger,
+// which adds little to the error.
 #pragma once
 
 #include <torch/torch.h>
