@@ -483,7 +483,12 @@ gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *
     const gint64 begin = g_get_monotonic_time ();
     {
       const MappedVideoFrame frame (priv->info, output, GST_MAP_WRITE);
-      model.renderer->render (priv->latent.data (), settings.steps, frame.view ());
+      const auto flushing = [trans] {
+        return GST_PAD_IS_FLUSHING (GST_BASE_TRANSFORM_SINK_PAD (trans)) != 0;
+      };
+      if (!model.renderer->render (priv->latent.data (), settings.steps, frame.view (),
+                                   flushing))
+        return GST_FLOW_FLUSHING;
     }
     const auto spent = (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND;
     priv->stats.add (spent);

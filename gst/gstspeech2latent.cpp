@@ -416,10 +416,14 @@ next_buffer (GstSpeech2Latent *self, GstBuffer **buffer)
     LatentTrack::Frame frame;
     priv->unwanted = false;
     const gint64 begin = g_get_monotonic_time () - priv->waited;
+    const auto flushing = [self] {
+      return self->priv->unwanted ||
+             GST_PAD_IS_FLUSHING (GST_BASE_TRANSFORM_SINK_PAD (self));
+    };
     const bool complete = priv->track.next (
         [self] (std::uint64_t index, Pose &pose) { control_pose (self, index, pose); },
-        rest, frame);
-    if (priv->unwanted)
+        rest, frame, flushing);
+    if (flushing ())
       return GST_FLOW_FLUSHING;
     if (!complete)
       return GST_FLOW_OK;

@@ -8,6 +8,7 @@
 using daetalker::AvatarInfo;
 using daetalker::LatentFrame;
 using daetalker::PoseControl;
+using daetalker::Stop;
 using daetalker::Window;
 
 namespace {
@@ -238,7 +239,8 @@ LatentTrack::ease_to_rest (float share, LatentFrame &frame) const
 }
 
 bool
-LatentTrack::pull_native (const PoseControl &control, bool rest_in_silence)
+LatentTrack::pull_native (const PoseControl &control, bool rest_in_silence,
+                          const Stop &stop)
 {
   std::vector<LatentFrame> pulled;
   const PoseControl shifted = [&] (std::uint64_t frame, daetalker::Pose &pose) {
@@ -246,7 +248,7 @@ LatentTrack::pull_native (const PoseControl &control, bool rest_in_silence)
     if (stream_start_ + frame >= native_end_)
       control (stream_start_ + frame, pose);
   };
-  if (stream_->pull (shifted, pulled) == 0)
+  if (stream_->pull (shifted, pulled, stop) == 0)
     return false;
   for (LatentFrame &frame : pulled) {
     if (stream_next_++ < native_end_)
@@ -262,7 +264,8 @@ LatentTrack::pull_native (const PoseControl &control, bool rest_in_silence)
 }
 
 bool
-LatentTrack::next (const PoseControl &control, bool rest_in_silence, Frame &frame)
+LatentTrack::next (const PoseControl &control, bool rest_in_silence, Frame &frame,
+                   const Stop &stop)
 {
   const GstClockTime time = grid_time (grid_index_);
   if (time >= end_)
@@ -284,7 +287,7 @@ LatentTrack::next (const PoseControl &control, bool rest_in_silence, Frame &fram
   }
 
   const guint64 last = first + (share > 0 ? 1 : 0);
-  while (native_end_ <= last && pull_native (control, rest_in_silence))
+  while (native_end_ <= last && pull_native (control, rest_in_silence, stop))
     ;
   if (native_end_ <= last && !(finished_ && native_end_ > 0))
     return false;

@@ -48,7 +48,8 @@ public:
   // The next output frame, if it is complete.  `control` is called for every
   // native frame that this takes, with its index since the track's start.
   // `rest_in_silence`: where there is no speech the latent eases to rest.
-  bool next (const daetalker::PoseControl &control, bool rest_in_silence, Frame &frame);
+  bool next (const daetalker::PoseControl &control, bool rest_in_silence, Frame &frame,
+             const daetalker::Stop &stop = {});
 
   // Forgets everything but avatar and rate.
   void reset ();
@@ -84,7 +85,8 @@ private:
   guint64 first_feature (guint64 native) const;
   GstClockTime grid_time (guint64 index) const;
   bool is_silent (guint64 native) const;
-  bool pull_native (const daetalker::PoseControl &control, bool rest_in_silence);
+  bool pull_native (const daetalker::PoseControl &control, bool rest_in_silence,
+                    const daetalker::Stop &stop);
   void ease_to_rest (float share, daetalker::LatentFrame &frame) const;
   float silence_share (guint64 native);
   void trim_history ();

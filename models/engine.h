@@ -26,7 +26,7 @@
 namespace daetalker {
 
 // Raised whenever a virtual function is added, removed or changes meaning.
-constexpr int engine_abi = 2;
+constexpr int engine_abi = 3;
 
 enum class ErrorCode {
   not_found,   // a file or folder is missing
@@ -145,8 +145,10 @@ public:
   virtual void push (const float *features, std::size_t frames) = 0;
   virtual void finish () = 0;
 
-  // Appends every latent frame that is complete; returns how many.
-  virtual std::size_t pull (const PoseControl &control, std::vector<LatentFrame> &out) = 0;
+  // Appends every latent frame that is complete; returns how many.  `stop`: as in
+  // FeatureStream::pull.
+  virtual std::size_t pull (const PoseControl &control, std::vector<LatentFrame> &out,
+      const Stop &stop = {}) = 0;
   virtual void reset () = 0;
 };
 
@@ -176,8 +178,10 @@ public:
   virtual void warm_up (int steps) = 0;
 
   // Writes the face of `latent` (latent_size numbers) into `out`, whose size is
-  // the avatar's.  `steps`: DDIM evaluations; 1 is the distilled path.
-  virtual void render (const float *latent, int steps, const ImageView &out) = 0;
+  // the avatar's.  `steps`: DDIM evaluations; 1 is the distilled path.  Returns false,
+  // and writes nothing, if `stop` said so first.
+  virtual bool render (const float *latent, int steps, const ImageView &out,
+      const Stop &stop = {}) = 0;
 };
 
 class ImageEncoder {

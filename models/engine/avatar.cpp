@@ -6,6 +6,7 @@
 #include "models/engine/latent_stream.h"
 #include "models/engine/network_configs.h"
 #include "models/engine/pixels.h"
+#include "models/nn/interruption.h"
 #include "models/nn/semantic_encoder.h"
 #include "models/nn/weights.h"
 
@@ -29,14 +30,21 @@ public:
     guarded (path_, [&] { decoder_->warm_up (); });
   }
 
-  void render (const float *latent, int steps, const ImageView &out) override
+  bool render (const float *latent, int steps, const ImageView &out,
+               const Stop &stop) override
   {
     check_steps (steps);
-    guarded (path_, [&] {
-      const torch::Tensor picture = decoder_->decode (latent, steps);
+    return guarded (path_, [&] {
+      torch::Tensor picture;
+      try {
+        picture = decoder_->decode (latent, steps, stop);
+      } catch (const Interrupted &) {
+        return false;
+      }
       write_pixels (planar_image (picture.data_ptr<float> (), int (picture.size (2)),
                                   int (picture.size (1))),
                     out);
+      return true;
     });
   }
 

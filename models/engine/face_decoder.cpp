@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/engine/face_decoder.h"
 
+#include <algorithm>
+
+#include "models/nn/interruption.h"
+
 namespace daetalker {
 
 // More in one evaluation only lengthens the wait of the first: the convolutions
@@ -16,10 +20,16 @@ FaceDecoder::FaceDecoder (UNet unet, const torch::Tensor &noise, Prediction pred
 }
 
 torch::Tensor
-FaceDecoder::decode (const float *latent, int steps)
+FaceDecoder::decode (const float *latent, int steps, const Stop &stop)
 {
-  Request request{latent, steps, {}};
+  Request request{latent, steps, stop, {}};
   combiner_.run (request, [this] (const std::vector<Request *> &batch) {
+    const Stop nobody_waits = [&batch] {
+      return std::all_of (batch.begin (), batch.end (), [] (const Request *one) {
+        return one->stop && one->stop ();
+      });
+    };
+    const Interruptible interruptible (nobody_waits);
     const Computation computation;
     decode_batch (batch);
   });

@@ -19,8 +19,9 @@ public:
                const Placement &placement);
 
   // `latent`: style_channels numbers.  Returns [3, H, W] float32 on the CPU, in
-  // [-1, 1].  Calls that come while another runs share one evaluation.
-  torch::Tensor decode (const float *latent, int steps);
+  // [-1, 1].  Calls that come while another runs share one evaluation, which ends
+  // early, with Interrupted, once `stop` of each of them says so.
+  torch::Tensor decode (const float *latent, int steps, const Stop &stop);
 
   // One evaluation of the UNet on its own.
   void warm_up ();
@@ -29,6 +30,7 @@ private:
   struct Request {
     const float *latent;
     int steps;
+    const Stop &stop;
     torch::Tensor picture;
     bool fits (const Request &other) const { return steps == other.steps; }
   };

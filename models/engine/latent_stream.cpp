@@ -3,6 +3,7 @@
 
 #include "models/engine/chunker.h"
 #include "models/engine/errors.h"
+#include "models/nn/interruption.h"
 
 #include <deque>
 
@@ -26,15 +27,22 @@ public:
 
   void finish () override { chunker_.finish (); }
 
-  std::size_t pull (const PoseControl &control, std::vector<LatentFrame> &out) override
+  std::size_t pull (const PoseControl &control, std::vector<LatentFrame> &out,
+                    const Stop &stop) override
   {
     return guarded (subject_, [&] {
+      const Interruptible interruptible (stop);
       const std::size_t before = out.size ();
       Chunk chunk;
       const float *rows;
       std::size_t count;
-      while (chunker_.next (chunk, rows, count))
-        compute (chunk, rows, count, control, out);
+      try {
+        while (chunker_.next (chunk, rows, count)) {
+          interruption_point ();
+          compute (chunk, rows, count, control, out);
+        }
+      } catch (const Interrupted &) {
+      }
       return out.size () - before;
     });
   }

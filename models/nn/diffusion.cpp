@@ -2,6 +2,7 @@
 #include "models/nn/diffusion.h"
 
 #include "models/engine.h"
+#include "models/nn/interruption.h"
 
 #include <cmath>
 
@@ -112,6 +113,7 @@ ddim_sample (const Denoiser &denoise, Tensor x, int steps, Prediction prediction
   }
   std::vector<int> timesteps = ddim_timesteps (steps);
   for (int i = steps - 1; i >= 0; i--) {
+    interruption_point ();
     int t = timesteps[i];
     double alpha_bar = alphas_cumprod ()[t];
     double previous = i > 0 ? alphas_cumprod ()[timesteps[i - 1]] : 1.0;

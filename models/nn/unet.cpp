@@ -2,6 +2,7 @@
 #include "models/nn/unet.h"
 
 #include "models/nn/fused_norm.h"
+#include "models/nn/interruption.h"
 
 #include <algorithm>
 #include <cmath>
@@ -226,6 +227,7 @@ UNetImpl::forward_patches (Tensor h, const Tensor &t, const Tensor &z)
 
   std::vector<Tensor> laterals;
   for (auto &stage : input_blocks_) {
+    interruption_point ();
     h = stage->forward (h, condition);
     laterals.push_back (h);
   }
@@ -238,6 +240,7 @@ UNetImpl::forward_patches (Tensor h, const Tensor &t, const Tensor &z)
       h = torch::cat ({h, laterals.back ()}, 1);
       laterals.pop_back ();
     }
+    interruption_point ();
     h = output_blocks_[i]->forward (h, condition);
   }
   h = norm_modulate_silu (h, out_norm_->weight.to (torch::kFloat).unsqueeze (0),

@@ -131,10 +131,11 @@ public:
     own_->push (features, frames);
   }
   void finish () override { own_->finish (); }
-  std::size_t pull (const PoseControl &control, std::vector<LatentFrame> &out) override
+  std::size_t pull (const PoseControl &control, std::vector<LatentFrame> &out,
+                    const Stop &stop) override
   {
     const Call call;
-    return own_->pull (control, out);
+    return own_->pull (control, out, stop);
   }
   void reset () override { own_->reset (); }
 
@@ -146,10 +147,11 @@ class TimedRenderer : public Renderer {
 public:
   explicit TimedRenderer (std::unique_ptr<Renderer> own) : own_ (std::move (own)) {}
   void warm_up (int steps) override { own_->warm_up (steps); }
-  void render (const float *latent, int steps, const ImageView &out) override
+  bool render (const float *latent, int steps, const ImageView &out,
+               const Stop &stop) override
   {
     const Call call;
-    own_->render (latent, steps, out);
+    return own_->render (latent, steps, out, stop);
   }
 
 private:

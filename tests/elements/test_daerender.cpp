@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // daerender: caps, pixel formats and strides, allocation, latency, QoS, errors.
+#include <chrono>
+#include <thread>
+
 #include "renderharness.h"
 
 namespace {
@@ -246,6 +249,32 @@ nlohmann::json
 slow_render (int ms)
 {
   return {{"behaviour", {{"render_ms", ms}}}};
+}
+
+// A frame of a hundred steps that takes twenty seconds: nobody waits for it.
+TEST (Frames, FlushAndStopInterruptALongOne)
+{
+  nlohmann::json changes = slow_render (200);
+  changes["steps"] = {1, 100};
+  TestBundle bundle (changes);
+  for (const bool flush : {true, false}) {
+    RenderHarness r (bundle);
+    r.start ();
+    r.set_caps ();
+    g_object_set (r.element, "steps", 100, nullptr);
+    GstFlowReturn flow = GST_FLOW_OK;
+    std::thread pusher ([&] { flow = r.push (0.5, 0); });
+    std::this_thread::sleep_for (std::chrono::milliseconds (300));
+    const auto begin = std::chrono::steady_clock::now ();
+    if (flush)
+      gst_harness_push_event (r.h, gst_event_new_flush_start ());
+    else
+      gst_element_set_state (r.element, GST_STATE_NULL);
+    pusher.join ();
+    EXPECT_LT (std::chrono::steady_clock::now () - begin, std::chrono::seconds (10));
+    EXPECT_EQ (flow, GST_FLOW_FLUSHING);
+    EXPECT_EQ (gst_harness_try_pull (r.h), nullptr);
+  }
 }
 
 // ---- latency -------------------------------------------------------------------

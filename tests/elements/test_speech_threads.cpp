@@ -157,11 +157,16 @@ TEST (SpeechThreads, FlushAndStopWhileSpeechFlows)
 }
 
 // Ten seconds of speech in one pass that takes half a minute: nobody waits for it.
-TEST (SpeechThreads, FlushAndStopInterruptASinglePass)
+class SinglePass : public testing::TestWithParam<const char *> {};
+
+TEST_P (SinglePass, EndsWithAFlushAndAStop)
 {
-  TestBundle bundle (nlohmann::json{{"behaviour", {{"features_ms", 60}}}});
+  const bool features = GetParam () == std::string ("features_ms");
+  TestBundle bundle (nlohmann::json{
+      {"window", {{"left", 0}, {"chunk", 0}, {"right", 0}}},
+      {"behaviour", {{GetParam (), features ? 60 : 120}}}});
   for (const bool flush : {true, false}) {
-    SpeechHarness t (bundle, "speechfeatures name=f chunk-duration=0");
+    SpeechHarness t (bundle, features ? "speechfeatures name=f chunk-duration=0" : whole);
     t.start ();
     ASSERT_EQ (t.push (std::vector<float> (160000, 0.5f)), GST_FLOW_OK);
     const auto begin = std::chrono::steady_clock::now ();
@@ -176,6 +181,9 @@ TEST (SpeechThreads, FlushAndStopInterruptASinglePass)
     EXPECT_TRUE (t.take ().empty ());
   }
 }
+
+INSTANTIATE_TEST_SUITE_P (SpeechThreads, SinglePass,
+                          testing::Values ("features_ms", "latents_ms"));
 
 struct SwapCase {
   const char *native, *rate; // the avatars' frame rate and the output's

@@ -81,11 +81,15 @@ read_pose (const json &node)
 
 } // namespace
 
-void
-Behaviour::spend (int ms_per_frame, std::size_t frames) const
+bool
+Behaviour::spend (int ms_per_frame, std::size_t frames, const Stop &stop) const
 {
-  if (ms_per_frame > 0)
-    std::this_thread::sleep_for (std::chrono::milliseconds (ms_per_frame * frames));
+  for (std::size_t i = 0; i < frames && ms_per_frame > 0; i++) {
+    if (stop && stop ())
+      return false;
+    std::this_thread::sleep_for (std::chrono::milliseconds (ms_per_frame));
+  }
+  return true;
 }
 
 void
@@ -140,7 +144,7 @@ read_bundle (const std::string &path, bool allow_unconsented)
   } catch (const json::exception &error) {
     throw Error (ErrorCode::corrupt, json_path, error.what (), remedy);
   }
-  bundle.behaviour.spend (bundle.behaviour.load_ms, 1);
+  bundle.behaviour.spend (bundle.behaviour.load_ms, 1, {});
 
   if (!root.contains ("consent") && !allow_unconsented)
     throw Error (

@@ -25,8 +25,8 @@ struct Behaviour {
   std::string fault_kind;  // error, no_memory, bad_alloc, exception
   std::uint64_t fault_frame = 0;
 
-  // Spends the time of `frames` frames.
-  void spend (int ms_per_frame, std::size_t frames) const;
+  // Spends the time of `frames` frames; false if `stop` said so between two.
+  bool spend (int ms_per_frame, std::size_t frames, const Stop &stop) const;
   // Throws if `frame` of `stage` is the one that fails.
   void check (const std::string &stage, std::uint64_t frame) const;
 };

@@ -105,12 +105,14 @@ public:
 
   void warm_up (int steps) override { check_steps (steps); }
 
-  void render (const float *latent, int steps, const ImageView &out) override
+  bool render (const float *latent, int steps, const ImageView &out,
+               const Stop &stop) override
   {
     check_steps (steps);
     check_size (bundle_.avatar, out);
     bundle_.behaviour.check ("render", count_++);
-    bundle_.behaviour.spend (bundle_.behaviour.render_ms, 1);
+    if (!bundle_.behaviour.spend (bundle_.behaviour.render_ms, std::size_t (steps), stop))
+      return false;
     const Picture picture (bundle_.avatar, bundle_.weights[0] * latent[0], steps);
     switch (out.format) {
     case PixelFormat::rgb:
@@ -128,6 +130,7 @@ public:
       picture.write_yuv (out);
       break;
     }
+    return true;
   }
 
 private:

@@ -73,8 +73,7 @@ public:
       next_ = chunk.end;
       track_.drop_before ((next_ - window_.left) * info_.hop);
     }
-    for (Index k = start; k < next_ && !(stop && stop ()); k++)
-      behaviour_.spend (behaviour_.features_ms, 1);
+    behaviour_.spend (behaviour_.features_ms, next_ - start, stop);
     return next_ - start;
   }
 
@@ -144,7 +143,8 @@ public:
     total_ = (mean_.end () * per_frame_den_ + per_frame_num_ - 1) / per_frame_num_;
   }
 
-  std::size_t pull (const PoseControl &control, std::vector<LatentFrame> &out) override
+  std::size_t pull (const PoseControl &control, std::vector<LatentFrame> &out,
+                    const Stop &stop) override
   {
     const Index start = next_;
     const Index complete = mean_.end () * per_frame_den_ / per_frame_num_;
@@ -156,7 +156,7 @@ public:
       mean_.drop_before (first_feature (next_ - window_.left));
       level_.drop_before (first_feature (next_ - window_.left));
     }
-    behaviour_.spend (behaviour_.latents_ms, next_ - start);
+    behaviour_.spend (behaviour_.latents_ms, next_ - start, stop);
     return next_ - start;
   }
 

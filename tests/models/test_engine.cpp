@@ -432,6 +432,30 @@ TEST_F (EngineTest, SpeechEncodersByFolderAndLayer)
                 ErrorCode::not_found, "config.json");
 }
 
+// A frame of many steps ends between two layers.
+TEST_F (EngineTest, ALongFrameCanBeStopped)
+{
+  const auto avatar = open ();
+  const auto renderer = avatar->open_renderer ();
+  const AvatarInfo &info = avatar->info ();
+  std::vector<std::uint8_t> pixels (std::size_t (info.width * info.height * 4), 7);
+  ImageView view;
+  view.width = info.width;
+  view.height = info.height;
+  view.plane[0] = pixels.data ();
+  view.stride[0] = info.width * 4;
+  const auto latent = some_latent (1);
+  for (const int until : {1, 2, 30}) {
+    int asked = 0;
+    EXPECT_FALSE (renderer->render (latent.data (), 10, view,
+                                    [&] { return ++asked == until; }));
+    EXPECT_EQ (asked, until);
+    EXPECT_EQ (pixels, std::vector<std::uint8_t> (pixels.size (), 7));
+  }
+  EXPECT_TRUE (renderer->render (latent.data (), 10, view, [] { return false; }));
+  EXPECT_NE (pixels, std::vector<std::uint8_t> (pixels.size (), 7));
+}
+
 // One pass may take minutes; it ends between two layers, and the stream can go on anew.
 TEST (EngineWav2Vec2, ALongPassCanBeStopped)
 {
