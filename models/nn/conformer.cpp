@@ -95,7 +95,10 @@ SelfAttentionImpl::forward (const torch::Tensor &x, const torch::Tensor &positio
 // ---- convolution ----------------------------------------------------------------
 
 ConvolutionImpl::ConvolutionImpl (const ConformerConfig &config)
-    : inner_ (register_module (
+    : padding_ (config.causal
+                    ? std::array<int64_t, 2>{config.kernel - 1, 0}
+                    : std::array<int64_t, 2>{config.kernel / 2, config.kernel / 2}),
+      inner_ (register_module (
           "inner",
           nn::Linear (
               nn::LinearOptions (config.size, 2 * config.size).bias (config.conv_bias)))),
@@ -106,7 +109,6 @@ ConvolutionImpl::ConvolutionImpl (const ConformerConfig &config)
       depthwise_ (register_module (
           "depthwise",
           nn::Conv1d (nn::Conv1dOptions (config.size, config.size, config.kernel)
-                          .padding ((config.kernel - 1) / 2)
                           .groups (config.size)
                           .bias (config.conv_bias))))
 {
@@ -128,7 +130,8 @@ ConvolutionImpl::ConvolutionImpl (const ConformerConfig &config)
 torch::Tensor
 ConvolutionImpl::forward (const torch::Tensor &x)
 {
-  auto h = depthwise_ (torch::glu (inner_ (x), -1).transpose (1, 2)); // [B, D, T]
+  auto h = torch::glu (inner_ (x), -1).transpose (1, 2); // [B, D, T]
+  h = depthwise_ (torch::constant_pad_nd (h, padding_));
   if (!batch_norm_.is_empty ())
     h = batch_norm_ (h);
   else if (!group_norm_.is_empty ())
@@ -217,9 +220,16 @@ ConformerImpl::forward (torch::Tensor x, const torch::Tensor &mask)
         dropout_ (relative_position_encoding (x.size (1), x.size (2), x.options ()));
     x = dropout_ (x);
   }
+  torch::Tensor visible = mask;
+  if (config_.causal) {
+    const torch::Tensor past =
+        torch::ones ({1, x.size (1), x.size (1)}, x.options ().dtype (torch::kBool))
+            .tril ();
+    visible = mask.defined () ? torch::logical_and (mask, past) : past;
+  }
   for (const auto &block : *blocks_) {
     interruption_point ();
-    x = block->as<ConformerBlock> ()->forward (x, positions, mask);
+    x = block->as<ConformerBlock> ()->forward (x, positions, visible);
   }
   return x;
 }

@@ -30,6 +30,7 @@
 
 #include "models/nn/conformer_config.h"
 
+#include <array>
 #include <torch/torch.h>
 
 namespace daetalker {
@@ -73,6 +74,7 @@ public:
   torch::Tensor forward (const torch::Tensor &x); // [B, T, D] -> [B, T, D]
 
 private:
+  const std::array<int64_t, 2> padding_; // frames before and after
   torch::nn::Linear inner_{nullptr}, outer_{nullptr};
   torch::nn::Conv1d depthwise_{nullptr};
   // One of the three is set.

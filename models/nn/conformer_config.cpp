@@ -41,6 +41,7 @@ to_json (nlohmann::json &json, const ConformerConfig &config)
       {"macaron", config.macaron},
       {"convolution_first", config.convolution_first},
       {"conv_bias", config.conv_bias},
+      {"causal", config.causal},
       {"conv_norm", conv_norm_names[static_cast<std::size_t> (config.conv_norm)]},
       {"eps", config.eps},
   };
@@ -62,6 +63,7 @@ parse_conformer_config (const ConfigReader &reader)
   c.macaron = reader.boolean ("macaron", c.macaron);
   c.convolution_first = reader.boolean ("convolution_first", c.convolution_first);
   c.conv_bias = reader.boolean ("conv_bias", c.conv_bias);
+  c.causal = reader.boolean ("causal", c.causal);
   c.conv_norm = static_cast<ConvNorm> (
       reader.choice ("conv_norm", static_cast<int> (c.conv_norm), conv_norm_names));
   c.eps = reader.real ("eps", c.eps, 0, 1);

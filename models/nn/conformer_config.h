@@ -28,6 +28,7 @@ struct ConformerConfig {
   bool macaron = true;            // two half-step feed-forwards, else one whole after
   bool convolution_first = false; // convolution before attention
   bool conv_bias = true;
+  bool causal = false; // attention and convolution see no later frame
   ConvNorm conv_norm = ConvNorm::layer;
   double eps = 1e-12; // of the LayerNorms of the five parts
 };

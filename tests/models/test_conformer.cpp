@@ -159,6 +159,32 @@ TEST (Conformer, MaskKeepsFramesApart)
              0.0);
 }
 
+// What comes later changes nothing, whatever else is masked.
+TEST (Conformer, CausalSeesNoLaterFrame)
+{
+  torch::NoGradGuard no_grad;
+  torch::manual_seed (4);
+  ConformerConfig config = espnet_case (false, true);
+  config.conv_norm = ConvNorm::layer;
+  config.kernel = 5;
+  config.causal = true;
+  Conformer model (config);
+  model->eval ();
+  const auto x = torch::randn ({2, 9, config.size});
+  auto changed = x.clone ();
+  changed.narrow (1, 6, 3).normal_ ();
+  const auto all = torch::ones ({1, 9, 9}, torch::kBool);
+  for (const auto &mask : {torch::Tensor (), all}) {
+    const auto before = model (x, mask), after = model (changed, mask);
+    EXPECT_EQ (largest_difference (after.narrow (1, 0, 6), before.narrow (1, 0, 6)), 0.0);
+    EXPECT_GT (largest_difference (after[0][6], before[0][6]), 1e-3);
+  }
+  // and what came before does, as far back as the stream goes
+  changed = x.clone ();
+  changed[0][0] += 1;
+  EXPECT_GT (largest_difference (model (changed)[0][8], model (x)[0][8]), 1e-5);
+}
+
 // A block of the published size (method.md 1.3: DiffDub's has 3,165,696 numbers).
 TEST (Conformer, PublishedSize)
 {

@@ -7,13 +7,11 @@
 
 #include "models/io/tensors.h"
 #include "models/nn/precision.h"
-#include "models/nn/speech_encoder.h"
 #include "models/nn/weights.h"
 #include "models/studio/progress.h"
 #include "models/studio/training/frame_latents.h"
+#include "models/studio/training/listener.h"
 #include "models/studio/training/other_voices.h"
-#include "models/studio/training/speech_augmenter.h"
-#include "models/studio/training/streamed_features.h"
 
 namespace daetalker {
 
@@ -66,37 +64,6 @@ speech_at_rate (const Tensor &speech, double rate)
   return at_rate (samples, rate, int64_t (double (samples.size (0)) / rate)).squeeze (1);
 }
 
-// Hears speech as a stream does.
-class Listener {
-public:
-  explicit Listener (const std::string &encoder) : net_ (make_speech_encoder (encoder)) {}
-
-  // wave: [L] in [-1, 1].
-  Tensor listen (const Tensor &wave) { return listen (wave, net_->window ()); }
-
-  // As rooms and lines change it.  That is heard often, so it is cut into longer chunks:
-  // a third of the work, and some frames that know more of the future than they will.
-  Tensor listen_augmented (const Tensor &wave)
-  {
-    Window window = net_->window ();
-    window.chunk *= 4;
-    return listen (augment_ (wave.unsqueeze (0))[0], window);
-  }
-
-private:
-  Tensor listen (const Tensor &wave, const Window &window)
-  {
-    const Tensor samples = wave.contiguous ();
-    return streamed_features (
-        [this] (const Tensor &waves) { return net_->forward (waves, -1); }, window,
-        net_->hop (),
-        {samples.data_ptr<float> (), samples.data_ptr<float> () + samples.numel ()});
-  }
-
-  std::unique_ptr<SpeechEncoderNet> net_;
-  SpeechAugmenter augment_{1};
-};
-
 // Index of the row nearest to the rows' mean.
 int64_t
 middle_row (const Tensor &rows)
@@ -137,7 +104,8 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
 {
   torch::NoGradGuard guard;
   Tensor latents = all_latents (store, autoencoder);
-  Listener listener (encoder);
+  const auto work = std::filesystem::path (autoencoder).parent_path ();
+  Listener listener (encoder, work / "features.safetensors");
 
   std::vector<Tensor> means, pose_means;
   for (const Clip &clip : store.clips ()) {
@@ -149,6 +117,7 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
   Tensor lips = (mouths - mouths.mean (1, true)).flatten (1);
 
   SequenceSet set;
+  set.frames = store.frames ();
   Progress progress ("speech features", store.clips ().size ());
   for (size_t i = 0; i < store.clips ().size (); i++) {
     const Clip &clip = store.clips ()[i];
@@ -172,6 +141,8 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
       sequence.latents = at_rate (clip_latents, rate, frames);
       sequence.pose = at_rate (clip_pose, rate, frames);
       sequence.lips = at_rate (clip_lips, rate, frames);
+      if (rate == 1)
+        sequence.first = clip.first;
       (clip.held_out ? set.held_out : set.training).push_back (sequence);
     }
     progress.add ();
@@ -193,6 +164,7 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
     set.others = other_voices (
         others, [&] (const Tensor &wave) { return listener.listen_augmented (wave); },
         means[anchor], pose_means[anchor]);
+  listener.remember ();
   return set;
 }
 

@@ -22,6 +22,7 @@ struct Sequence {
   torch::Tensor pose;     // [frames, 3] degrees, likewise
   torch::Tensor lips;     // [frames, 40] pixels: landmarks 48 to 67 (x, y) from their
                           // middle, less the clip's mean
+  int64_t first = -1;     // its first frame in the store, of a clip as it was filmed
 };
 
 // What the avatar's description takes from the sequences.
@@ -39,6 +40,7 @@ struct SequenceSet {
   std::vector<Sequence> training; // each clip as several hearings of it
   std::vector<Sequence> held_out;
   std::vector<Sequence> others; // other voices; no figure or fact comes from them
+  int64_t frames = 0;           // of the store
   torch::Tensor latent_mean, latent_std; // [latent_size], of the training latents
   SequenceFacts facts;
 };

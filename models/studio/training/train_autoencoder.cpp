@@ -75,6 +75,7 @@ public:
   {
     if (encoder_frozen ())
       latents ();
+    errors_ = speech_errors ();
     Clock::time_point start = Clock::now (), saved = start;
     double before = minutes_;
     double loss = 0, seconds = 0;
@@ -316,8 +317,25 @@ private:
       return latents ().index_select (0, of.index_select (0, frames));
     };
     const Tensor between = (neighbours (before_) + neighbours (after_)) / 2;
-    return torch::where (torch::rand ({frames.size (0), 1}) < options_.between_share,
-                         between, own);
+    const Tensor lot = torch::rand ({frames.size (0), 1});
+    const Tensor smooth = torch::where (lot < options_.between_share, between, own);
+    if (!errors_.defined ())
+      return smooth;
+    return torch::where (lot > 1 - options_.foretold_share,
+                         own + errors_.index_select (0, frames), smooth);
+  }
+
+  // Of all frames' latents; undefined where speech2latent has not been trained on them.
+  Tensor speech_errors () const
+  {
+    const std::string path = work_ + "/speech2latent.errors.safetensors";
+    if (network_->encoder || options_.foretold_share <= 0 ||
+        !std::filesystem::exists (path))
+      return {};
+    Metadata of, latents_of;
+    const TensorMap errors = load_tensors (path, &of);
+    load_tensors (work_ + "/latents.safetensors", &latents_of);
+    return of["encoder"] == latents_of["encoder"] ? errors.at ("errors") : Tensor ();
   }
 
   void report (double loss, double rate)
@@ -399,6 +417,7 @@ private:
   std::unique_ptr<DiffusionBatches> batches_;
   Tensor latents_;        // once the encoder is frozen
   Tensor before_, after_; // of each frame, the frames beside it in its clip
+  Tensor errors_;         // of speech2latent, or undefined
   double minutes_ = 0;
   int bad_steps_ = 0;
   bool encoder_done_ = false; // trained alone, whitened, and left as it is

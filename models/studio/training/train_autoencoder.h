@@ -23,6 +23,9 @@ struct AutoencoderTraining {
   // Of the latents, as many are the mean of their neighbours' (eigenfaces only): what
   // lies between two frames, or is as smooth as speech2latent's, is drawn sharp too.
   double between_share = 0.25;
+  // As many have speech2latent's errors added, where it has been trained (eigenfaces
+  // only): what it foretells is an average, and is drawn as sharp as a real frame.
+  double foretold_share = 0.4;
   double warp_weight = 0.5;    // of the warped references' own loss, where there are any
   double detail_weight = 2;    // of the amount of detail, beside the squared error
   double adversary_weight = 0; // of the adversary's slope beside the regression's
@@ -43,6 +46,7 @@ struct AutoencoderTraining {
 //   eigenfaces.safetensors         their fit
 //   noise.safetensors              the one noise image, [3, H, W]
 //   autoencoder.jsonl, autoencoder.png   log and a sheet of held-out frames
+// and reads speech2latent.errors.safetensors there, if it is of these latents.
 void train_autoencoder (const FrameStore &store, const std::string &work,
                         const AutoencoderTraining &options);
 

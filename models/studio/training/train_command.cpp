@@ -26,6 +26,7 @@ struct TrainOptions {
   std::string held_out_clips; // file of names
   std::string others;         // folder
   AutoencoderTraining autoencoder;
+  double finish_minutes = 20; // of the UNet, after speech2latent
   Speech2LatentTraining speech2latent;
   AvatarPacking packing;
 };
@@ -89,6 +90,11 @@ run (TrainOptions &options)
         nlohmann::json{{"facts", set.facts}, {"figures", figures}}.dump (1);
     replace_file (facts, text);
   }
+  if (all || options.stage == "finish") {
+    AutoencoderTraining finish = options.autoencoder;
+    finish.minutes += options.finish_minutes;
+    train_autoencoder (store, options.work, finish);
+  }
   if (all || options.stage == "pack") {
     nlohmann::json json = read_json (facts);
     options.packing.window = options.speech2latent.window;
@@ -118,7 +124,7 @@ add_train_command (CLI::App &app)
   command->add_option ("--work", options->work,
                        "Folder of checkpoints (default: OUTPUT.work)");
   command->add_option ("--stage", options->stage, "Run one stage only")
-      ->check (CLI::IsMember ({"all", "autoencoder", "speech2latent", "pack"}))
+      ->check (CLI::IsMember ({"all", "autoencoder", "speech2latent", "finish", "pack"}))
       ->capture_default_str ();
   command
       ->add_option ("--latents", options->latents,
@@ -170,6 +176,15 @@ add_train_command (CLI::App &app)
                     "Of as much fine detail as real pictures have, beside the error")
       ->capture_default_str ();
   command
+      ->add_option ("--finish-minutes", options->finish_minutes,
+                    "Of training the UNet on, with what speech2latent foretells")
+      ->capture_default_str ();
+  command
+      ->add_option ("--foretold-share", autoencoder.foretold_share,
+                    "Of latents as speech2latent foretells them, in these minutes")
+      ->check (CLI::Range (0.0, 0.7))
+      ->capture_default_str ();
+  command
       ->add_option ("--adversary-weight", autoencoder.adversary_weight,
                     "Of a discriminator's slope beside the regression's; 0 = none")
       ->capture_default_str ();
@@ -210,7 +225,7 @@ add_train_command (CLI::App &app)
       ->check (CLI::ExistingDirectory);
   command
       ->add_option ("--other-voices-share", options->speech2latent.others_share,
-                    "Of speech2latent's windows")
+                    "Of speech2latent's segments")
       ->check (CLI::Range (0.0, 1.0))
       ->capture_default_str ();
   command->add_option ("--seed", autoencoder.seed, "Of all random numbers")

@@ -30,31 +30,38 @@ Speech2LatentTraining::Speech2LatentTraining ()
   network.conformer.kernel = 7;
   network.conformer.blocks = 2;
   network.conformer.pre_norm = true;
+  network.conformer.causal = true;
+  network.conformer.dropout = 0.1;
 }
 
 namespace {
 
-struct Windows {
-  Tensor features;   // [B, 2 * T, F]
-  Tensor latents;    // [B, T, Z] normalised
-  Tensor pose;       // [B, T, 3]
-  Tensor lips;       // [B, T, 40]
-  int64_t kept = 0;  // first frame that run time keeps of the window
-  int64_t count = 1; // how many it keeps
+struct Segments {
+  Tensor features; // [B, 2 * T, F]
+  Tensor latents;  // [B, T, Z] normalised
+  Tensor pose;     // [B, T, 3]
+  Tensor lips;     // [B, T, 40]
 };
 
-class WindowSampler {
+// The network sees no later frame, so a frame of a segment is computed from what run
+// time knows, and all of them teach; those at a segment's begin know little, as those
+// at a stream's do.
+class SegmentSampler {
 public:
-  WindowSampler (const SequenceSet &set, const Speech2LatentTraining &options,
-                 Speech2Latent &network)
+  SegmentSampler (const SequenceSet &set, const Speech2LatentTraining &options,
+                  Speech2Latent &network)
       : set_ (set), options_ (options),
         generator_ (at::detail::createCPUGenerator (options.seed))
   {
     torch::NoGradGuard guard;
-    for (const Sequence &sequence : set.training)
+    int64_t longest = 0;
+    for (const Sequence &sequence : set.training) {
       targets_.push_back (network->normalise (sequence.latents));
+      longest = std::max (longest, sequence.latents.size (0));
+    }
     for (const Sequence &sequence : set.others)
       other_targets_.push_back (network->normalise (sequence.latents));
+    length_ = std::min<int64_t> (options.segment, longest);
   }
 
   LipReading lip_reading () const
@@ -65,22 +72,8 @@ public:
     return LipReading (torch::cat (targets_), torch::cat (lips));
   }
 
-  // Windows as run time cuts them, but with `kept` frames between the contexts.  One
-  // batch in six lies at the start of the stream, where there is less context on the
-  // left, or at its end.
-  Windows next (int64_t kept)
+  Segments next ()
   {
-    const Window &window = options_.window;
-    int64_t left = window.left, right = window.right;
-    int64_t kind = draw (12);
-    if (kind == 0)
-      left = draw (window.left);
-    else if (kind == 1)
-      right = draw (window.right + 1);
-    Windows result;
-    result.kept = left;
-    result.count = kept;
-    int64_t length = left + kept + right;
     const int64_t others_of_1000 = int64_t (1000 * options_.others_share);
     std::vector<Tensor> features, latents, pose, lips;
     while (int64_t (features.size ()) < options_.batch) {
@@ -88,23 +81,18 @@ public:
       const std::vector<Sequence> &sequences = other ? set_.others : set_.training;
       const size_t index = size_t (draw (int64_t (sequences.size ())));
       const Sequence &sequence = sequences[index];
-      int64_t frames = sequence.latents.size (0);
-      if (frames < length)
+      const int64_t frames = sequence.latents.size (0);
+      if (frames < length_)
         continue;
-      int64_t first = kind == 0   ? 0
-                      : kind == 1 ? frames - length
-                                  : draw (frames - length + 1);
-      features.push_back (sequence.features.narrow (0, 2 * first, 2 * length));
+      const int64_t first = draw (frames - length_ + 1);
+      features.push_back (sequence.features.narrow (0, 2 * first, 2 * length_));
       latents.push_back (
-          (other ? other_targets_ : targets_)[index].narrow (0, first, length));
-      pose.push_back (sequence.pose.narrow (0, first, length));
-      lips.push_back (sequence.lips.narrow (0, first, length));
+          (other ? other_targets_ : targets_)[index].narrow (0, first, length_));
+      pose.push_back (sequence.pose.narrow (0, first, length_));
+      lips.push_back (sequence.lips.narrow (0, first, length_));
     }
-    result.features = torch::stack (features);
-    result.latents = torch::stack (latents);
-    result.pose = torch::stack (pose);
-    result.lips = torch::stack (lips);
-    return result;
+    return {torch::stack (features), torch::stack (latents), torch::stack (pose),
+            torch::stack (lips)};
   }
 
 private:
@@ -117,6 +105,7 @@ private:
   const Speech2LatentTraining &options_;
   at::Generator generator_;
   std::vector<Tensor> targets_, other_targets_;
+  int64_t length_ = 0; // frames of a segment
 };
 
 // Latents and predicted pose of a whole sequence, chunk by chunk as at run time.
@@ -185,6 +174,7 @@ public:
       }
     };
     loop_.run (one_step, [&] { figures = save (); });
+    save_errors ();
     return figures;
   }
 
@@ -206,24 +196,12 @@ private:
   {
     adam_.set_learning_rate (
         learning_rate_at (options_.learning_rate, adam_.steps (), loop_.done ()));
-    const bool at_first = loop_.done () < options_.kept_share;
-    Windows windows = sampler_.next (at_first ? options_.kept : options_.window.chunk);
-    auto output = network_->forward (windows.features, windows.pose);
-    // Frames that run time throws away teach too, a little: they are many, and
-    // their contexts are not the ones that count.
-    Tensor weight = torch::full ({windows.latents.size (1)}, 0.05);
-    weight.narrow (0, windows.kept, windows.count).fill_ (1);
-    weight = weight / weight.sum ();
-    Tensor latents =
-        ((output.latents - windows.latents).square () * importance_).mean (2);
-    Tensor lips = lip_reading_.error (output.latents, windows.lips);
-    Tensor pose = ((output.pose - windows.pose) / 5).square ().sum (2);
-    const auto weighted = [&] (const Tensor &errors) {
-      return (errors * weight).sum (1).mean ();
-    };
-    latents = weighted (latents);
-    lips = weighted (lips);
-    pose = weighted (pose);
+    const Segments segments = sampler_.next ();
+    const auto output = network_->forward (segments.features, segments.pose);
+    const Tensor latents =
+        ((output.latents - segments.latents).square () * importance_).mean ();
+    const Tensor lips = lip_reading_.error (output.latents, segments.lips).mean ();
+    const Tensor pose = ((output.pose - segments.pose) / 5).square ().sum (2).mean ();
     Tensor loss =
         latents + options_.lip_weight * lips + options_.pose_weight * 0.1 * pose;
     loss.backward ();
@@ -273,7 +251,8 @@ private:
             {"minutes", loop_.minutes}};
   }
 
-  nlohmann::json save ()
+  // The averaged weights, stretched.
+  Speech2Latent finished ()
   {
     torch::NoGradGuard guard;
     Speech2Latent averaged (options_.network);
@@ -284,6 +263,32 @@ private:
     for (const char *name : {"projection.weight", "projection.bias"})
       averaged->named_parameters ()[name].mul_ (options_.stretch);
     averaged->eval ();
+    return averaged;
+  }
+
+  void save_errors ()
+  {
+    torch::NoGradGuard guard;
+    Speech2Latent network = finished ();
+    Tensor errors = torch::zeros ({set_.frames, set_.latent_mean.size (0)});
+    for (const Sequence &sequence : set_.training) {
+      if (sequence.first < 0)
+        continue;
+      const auto output = network->forward (sequence.features.unsqueeze (0),
+                                            sequence.pose.unsqueeze (0));
+      errors.narrow (0, sequence.first, sequence.latents.size (0))
+          .copy_ (network->denormalise (output.latents[0]) - sequence.latents);
+    }
+    Metadata of;
+    load_tensors (work_ + "/latents.safetensors", &of);
+    save_tensors (work_ + "/speech2latent.errors.safetensors", {{"errors", errors}},
+                  {{"encoder", of["encoder"]}});
+  }
+
+  nlohmann::json save ()
+  {
+    torch::NoGradGuard guard;
+    Speech2Latent averaged = finished ();
     nlohmann::json figures = validate (averaged);
     log_.write (figures);
     save_tensors (work_ + "/speech2latent.safetensors", named_weights (*averaged),
@@ -316,7 +321,7 @@ private:
   const std::string autoencoder_; // SHA-256
   Speech2Latent network_;
   MasterAdam adam_;
-  WindowSampler sampler_;
+  SegmentSampler sampler_;
   LipReading lip_reading_;
   TrainLog log_;
   TrainLoop loop_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Stage (b) of training: speech features -> latents, in the windows of run time.
+// Stage (b) of training: speech features -> latents, with what run time knows.
 #pragma once
 
 #include <string>
@@ -13,31 +13,31 @@ namespace daetalker {
 
 struct Speech2LatentTraining {
   Speech2LatentConfig network; // feature_size and latent_size are set from the data
-  Window window{12, 1, 2};     // video frames, at run time
-  int batch = 48;              // windows
-  int kept = 8;                // frames of each window that count, at first
-  double kept_share = 0.6;     // of the minutes that "at first" lasts
+  Window window{24, 1, 0};     // video frames, at run time
+  int batch = 16;              // segments
+  int segment = 60;            // video frames
   double minutes = 20;
-  double learning_rate = 5e-4; // falls to a twentieth along a cosine
+  double learning_rate = 2e-3; // falls to a twentieth along a cosine
   double pose_weight = 1;
   double lip_weight = 1;
   // What is foretold is an average, and moves less than any of the things it may be: the
   // finished network's latents are stretched about their mean by as much.
   double stretch = 1.3;
-  double others_share = 0.4; // of the windows, where there are other voices
+  double others_share = 0.4; // of the segments, where there are other voices
   double checkpoint_minutes = 3;
   uint64_t seed = 1;
 
   Speech2LatentTraining ();
 };
 
-// Trains until `minutes` are used up, over all resumed runs.  Windows are those of
-// run time; for the first share of the minutes they are longer, so that more of
-// their frames teach.  Writes into the folder `work`:
+// Trains until `minutes` are used up, over all resumed runs.  Writes into the folder
+// `work`:
 //   speech2latent.safetensors        averaged weights; the shape in the metadata's
 //                                    "network"
 //   speech2latent.state.safetensors  everything that resuming needs; of no use, and
 //                                    not used, with another autoencoder
+//   speech2latent.errors.safetensors by how much it errs in each training frame's
+//                                    latent: `errors` [frames, latent_size]
 //   speech2latent.jsonl              log
 // Returns the figures on the clips held out.
 nlohmann::json train_speech2latent (const SequenceSet &set,
