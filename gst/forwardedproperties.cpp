@@ -20,6 +20,11 @@ clone (const GParamSpec *spec)
     return g_param_spec_int (name, nick, blurb, range->minimum, range->maximum,
                              range->default_value, flags);
   }
+  if (G_IS_PARAM_SPEC_UINT (spec)) {
+    const GParamSpecUInt *range = G_PARAM_SPEC_UINT (spec);
+    return g_param_spec_uint (name, nick, blurb, range->minimum, range->maximum,
+                              range->default_value, flags);
+  }
   if (G_IS_PARAM_SPEC_UINT64 (spec)) {
     const GParamSpecUInt64 *range = G_PARAM_SPEC_UINT64 (spec);
     return g_param_spec_uint64 (name, nick, blurb, range->minimum, range->maximum,

@@ -16,6 +16,9 @@
  * one the head is at rest), or not at all (still).  Given poses are limited to the
  * range seen in training.
  *
+ * The face blinks as often as the person does (`blink-rate`), and a predicted pose sways
+ * a little (`idle-motion`), in speech and in pauses; the same `seed` gives the same face.
+ *
  * A pose that comes late is not waited for in a live pipeline.  Otherwise frames wait for
  * it, until the pad `pose` has reached their time by a pose, a gap or its end; so a
  * file gives the same face every time.  Both streams therefore need threads of their own:
@@ -163,12 +166,14 @@ open_track (GstSpeech2Latent *self)
   priv->announced = avatar;
   priv->streaming = true;
   const int look_ahead_ms = priv->look_ahead_ms;
+  const guint seed = priv->motion.seed;
   GST_OBJECT_UNLOCK (self);
   priv->stats.clear ();
   priv->poses.set_flushing (false);
   priv->avatar.start ();
   return daetalker_guard (GST_ELEMENT (self), FALSE, [&] {
-    priv->track.open (avatar, LatentTrack::window (avatar->info (), look_ahead_ms));
+    priv->track.open (avatar, LatentTrack::window (avatar->info (), look_ahead_ms),
+                      seed);
     priv->anchor = GST_CLOCK_TIME_NONE;
     return TRUE;
   });
@@ -374,7 +379,8 @@ control_pose (GstSpeech2Latent *self, guint64 frame, Pose &pose)
     }
     streamed = priv->poses.nearest (running_time);
   }
-  motion.apply (priv->avatar.current ()->info (), streamed, pose);
+  motion.apply (priv->avatar.current ()->info (), streamed,
+                priv->track.sway (motion.idle_motion), pose);
 }
 
 // From this frame on latents are another avatar's: says so in the caps.
@@ -410,7 +416,8 @@ next_buffer (GstSpeech2Latent *self, GstBuffer **buffer)
     if (!GST_CLOCK_TIME_IS_VALID (priv->anchor))
       return GST_FLOW_OK;
     GST_OBJECT_LOCK (self);
-    const bool rest = priv->motion.silence == GST_SPEECH2LATENT_SILENCE_REST;
+    const LatentTrack::Manner manner = {
+        priv->motion.silence == GST_SPEECH2LATENT_SILENCE_REST, priv->motion.blink_rate};
     GST_OBJECT_UNLOCK (self);
 
     LatentTrack::Frame frame;
@@ -422,7 +429,7 @@ next_buffer (GstSpeech2Latent *self, GstBuffer **buffer)
     };
     const bool complete = priv->track.next (
         [self] (std::uint64_t index, Pose &pose) { control_pose (self, index, pose); },
-        rest, frame, flushing);
+        manner, frame, flushing);
     if (flushing ())
       return GST_FLOW_FLUSHING;
     if (!complete)

@@ -66,13 +66,15 @@ LatentTrack::latency (const AvatarInfo &info, const Window &window, int rate_num
 }
 
 void
-LatentTrack::open (std::shared_ptr<daetalker::Avatar> avatar, const Window &window)
+LatentTrack::open (std::shared_ptr<daetalker::Avatar> avatar, const Window &window,
+                   unsigned seed)
 {
   stream_ = avatar->open_stream (&window);
   avatar_ = std::move (avatar);
   window_ = window;
   if (rate_num_ == 0)
     set_rate (info ().fps.num, info ().fps.den);
+  idle_.restart (seed);
   reset ();
 }
 
@@ -239,7 +241,7 @@ LatentTrack::ease_to_rest (float share, LatentFrame &frame) const
 }
 
 bool
-LatentTrack::pull_native (const PoseControl &control, bool rest_in_silence,
+LatentTrack::pull_native (const PoseControl &control, const Manner &manner,
                           const Stop &stop)
 {
   std::vector<LatentFrame> pulled;
@@ -254,8 +256,9 @@ LatentTrack::pull_native (const PoseControl &control, bool rest_in_silence,
     if (stream_next_++ < native_end_)
       continue;
     const float silence = silence_share (native_end_);
-    if (rest_in_silence)
+    if (manner.rest_in_silence)
       ease_to_rest (silence, frame);
+    idle_.blink (info (), manner.blinks_per_minute, frame.latent);
     native_.push_back ({std::move (frame), avatar_});
     native_end_++;
   }
@@ -264,7 +267,7 @@ LatentTrack::pull_native (const PoseControl &control, bool rest_in_silence,
 }
 
 bool
-LatentTrack::next (const PoseControl &control, bool rest_in_silence, Frame &frame,
+LatentTrack::next (const PoseControl &control, const Manner &manner, Frame &frame,
                    const Stop &stop)
 {
   const GstClockTime time = grid_time (grid_index_);
@@ -287,7 +290,7 @@ LatentTrack::next (const PoseControl &control, bool rest_in_silence, Frame &fram
   }
 
   const guint64 last = first + (share > 0 ? 1 : 0);
-  while (native_end_ <= last && pull_native (control, rest_in_silence, stop))
+  while (native_end_ <= last && pull_native (control, manner, stop))
     ;
   if (native_end_ <= last && !(finished_ && native_end_ > 0))
     return false;

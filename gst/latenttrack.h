@@ -11,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "idlemotion.h"
 #include "models/engine.h"
 
 class LatentTrack {
@@ -23,8 +24,16 @@ public:
     GstClockTime duration;                     // up to the next frame of the grid
   };
 
-  // Throws what the avatar throws.  `window`: see Avatar::open_stream.
-  void open (std::shared_ptr<daetalker::Avatar> avatar, const daetalker::Window &window);
+  // How a frame is made, beside its pose.
+  struct Manner {
+    bool rest_in_silence;     // where there is no speech the latent eases to rest
+    double blinks_per_minute; // see IdleMotion
+  };
+
+  // Throws what the avatar throws.  `window`: see Avatar::open_stream; `seed`: of what
+  // the face does by itself.
+  void open (std::shared_ptr<daetalker::Avatar> avatar, const daetalker::Window &window,
+             unsigned seed);
   void close ();
   bool is_open () const { return stream_ != nullptr; }
 
@@ -47,11 +56,13 @@ public:
 
   // The next output frame, if it is complete.  `control` is called for every
   // native frame that this takes, with its index since the track's start.
-  // `rest_in_silence`: where there is no speech the latent eases to rest.
-  bool next (const daetalker::PoseControl &control, bool rest_in_silence, Frame &frame,
+  bool next (const daetalker::PoseControl &control, const Manner &manner, Frame &frame,
              const daetalker::Stop &stop = {});
 
-  // Forgets everything but avatar and rate.
+  // For `control`, once: the head's sway at its frame.
+  daetalker::Pose sway (float scale) { return idle_.sway (info (), scale); }
+
+  // Forgets everything but avatar and rate; what the face does by itself goes on.
   void reset ();
 
   guint64 features_pushed () const { return pushed_; }
@@ -85,7 +96,7 @@ private:
   guint64 first_feature (guint64 native) const;
   GstClockTime grid_time (guint64 index) const;
   bool is_silent (guint64 native) const;
-  bool pull_native (const daetalker::PoseControl &control, bool rest_in_silence,
+  bool pull_native (const daetalker::PoseControl &control, const Manner &manner,
                     const daetalker::Stop &stop);
   void ease_to_rest (float share, daetalker::LatentFrame &frame) const;
   float silence_share (guint64 native);
@@ -96,6 +107,8 @@ private:
   std::unique_ptr<daetalker::LatentStream> stream_;
   guint64 stream_start_ = 0; // native frame that is the stream's frame 0
   guint64 stream_next_ = 0;  // native frame that the stream gives next
+
+  IdleMotion idle_;
 
   std::deque<Feature> features_; // the recent ones
   guint64 features_start_ = 0;   // index of features_[0]

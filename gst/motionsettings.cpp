@@ -5,7 +5,17 @@
 
 namespace {
 
-enum Property { pose_mode, yaw, pitch, roll, motion_scale, silence };
+enum Property {
+  pose_mode,
+  yaw,
+  pitch,
+  roll,
+  motion_scale,
+  silence,
+  blink_rate,
+  idle_motion,
+  seed,
+};
 
 } // namespace
 
@@ -67,6 +77,17 @@ MotionSettings::install (GObjectClass *klass, guint first)
                          "What the face does where there is no speech",
                          gst_speech2latent_silence_get_type (),
                          GST_SPEECH2LATENT_SILENCE_MODEL, playing));
+  install_float (Property::blink_rate, "blink-rate", "Blink rate",
+                 "Blinks a minute (-1: the person's own rate, 0: none)", -1, 120, -1);
+  install_float (Property::idle_motion, "idle-motion", "Idle motion",
+                 "Sway of a head whose pose is predicted: 1 is the person's, 0 none", 0,
+                 10, 1);
+  g_object_class_install_property (
+      klass, first + Property::seed,
+      g_param_spec_uint ("seed", "Seed", "Of blinks and idle motion; read at the start", 0,
+                         G_MAXUINT, 1,
+                         GParamFlags (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                      GST_PARAM_MUTABLE_READY)));
   gst_type_mark_as_plugin_api (gst_speech2latent_pose_mode_get_type (),
                                (GstPluginAPIFlags)0);
   gst_type_mark_as_plugin_api (gst_speech2latent_silence_get_type (),
@@ -91,6 +112,15 @@ MotionSettings::set (guint id, guint first, const GValue *value)
   case Property::silence:
     silence = (GstSpeech2LatentSilence)g_value_get_enum (value);
     return true;
+  case Property::blink_rate:
+    blink_rate = g_value_get_float (value);
+    return true;
+  case Property::idle_motion:
+    idle_motion = g_value_get_float (value);
+    return true;
+  case Property::seed:
+    seed = g_value_get_uint (value);
+    return true;
   default:
     return false;
   }
@@ -114,6 +144,15 @@ MotionSettings::get (guint id, guint first, GValue *value) const
   case Property::silence:
     g_value_set_enum (value, silence);
     return true;
+  case Property::blink_rate:
+    g_value_set_float (value, blink_rate);
+    return true;
+  case Property::idle_motion:
+    g_value_set_float (value, idle_motion);
+    return true;
+  case Property::seed:
+    g_value_set_uint (value, seed);
+    return true;
   default:
     return false;
   }
@@ -122,12 +161,13 @@ MotionSettings::get (guint id, guint first, GValue *value) const
 void
 MotionSettings::apply (const daetalker::AvatarInfo &info,
                        const std::optional<daetalker::Pose> &streamed,
-                       daetalker::Pose &used) const
+                       const daetalker::Pose &sway, daetalker::Pose &used) const
 {
   switch (pose_mode) {
   case GST_SPEECH2LATENT_POSE_PREDICTED:
     for (std::size_t i = 0; i < used.size (); i++)
-      used[i] = info.rest_pose[i] + motion_scale * (used[i] - info.rest_pose[i]);
+      used[i] =
+          info.rest_pose[i] + motion_scale * (used[i] - info.rest_pose[i]) + sway[i];
     return;
   case GST_SPEECH2LATENT_POSE_STILL:
     used = info.rest_pose;

@@ -26,15 +26,18 @@ typedef enum {
 } GstSpeech2LatentSilence;
 GType gst_speech2latent_silence_get_type ();
 
-// pose-mode, yaw, pitch, roll, motion-scale, silence.
+// pose-mode, yaw, pitch, roll, motion-scale, silence, blink-rate, idle-motion, seed.
 struct MotionSettings {
   GstSpeech2LatentPoseMode pose_mode = GST_SPEECH2LATENT_POSE_PREDICTED;
   daetalker::Pose pose{}; // manual
   float motion_scale = 1;
   GstSpeech2LatentSilence silence = GST_SPEECH2LATENT_SILENCE_MODEL;
+  float blink_rate = -1;
+  float idle_motion = 1;
+  guint seed = 1;
 
   // Property ids [first, first + count) are these.
-  static constexpr guint count = 6;
+  static constexpr guint count = 9;
   static void install (GObjectClass *klass, guint first);
 
   // FALSE if `id` is none of them.  Call them with the object lock held.
@@ -42,9 +45,10 @@ struct MotionSettings {
   bool get (guint id, guint first, GValue *value) const;
 
   // Leaves the pose to use in `pose`, which holds the predicted one.  `streamed`:
-  // the pad's pose, if there is any.  Given poses are limited to the range that
-  // the avatar has seen in training.
+  // the pad's pose, if there is any; `sway`: of IdleMotion, added to a predicted pose.
+  // All but the predicted one are limited to the range that the avatar has seen in
+  // training.
   void apply (const daetalker::AvatarInfo &info,
               const std::optional<daetalker::Pose> &streamed,
-              daetalker::Pose &pose) const;
+              const daetalker::Pose &sway, daetalker::Pose &pose) const;
 };

@@ -194,6 +194,13 @@ public:
 
 // ---- avatar ------------------------------------------------------------------
 
+// How the person moves whether they speak or not.
+struct Idle {
+  double blinks_per_minute = 0;
+  std::vector<std::vector<float>> blink; // added to the latents of successive frames
+  Pose sway{}; // standard deviation of the head's pose about its mean, in degrees
+};
+
 struct AvatarInfo {
   std::string name;
   std::string path;
@@ -213,6 +220,7 @@ struct AvatarInfo {
   Pose rest_pose{};
   Pose pose_min{};          // range seen in training
   Pose pose_max{};
+  Idle idle;
   std::vector<int> steps;   // values that render() accepts, ascending
 };
 

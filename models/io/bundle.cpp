@@ -18,6 +18,7 @@ namespace {
 constexpr int max_side = 8192;
 constexpr int max_vector = 1 << 16;
 constexpr int max_window = 1 << 20;
+constexpr std::size_t max_blink = 250; // frames
 
 // ConfigReader knows types and ranges; avatar.json has no defaults.
 class Reader {
@@ -53,14 +54,27 @@ public:
   std::vector<float> numbers (const char *key, std::size_t count) const
   {
     require (key);
+    return numbers (key, object_.at (key), count);
+  }
+
+  // A list of lists of `count` numbers.
+  std::vector<std::vector<float>> rows (const char *key, std::size_t max_rows,
+                                        std::size_t count) const
+  {
+    require (key);
     const json &list = object_.at (key);
-    const auto is_sane = [] (const json &item) {
-      return item.is_number () && std::fabs (item.get<double> ()) <= 1e6;
-    };
-    if (!list.is_array () || list.size () != count ||
-        !std::all_of (list.begin (), list.end (), is_sane))
-      fail (key, "must be a list of " + std::to_string (count) + " numbers");
-    return list.get<std::vector<float>> ();
+    if (!list.is_array () || list.size () > max_rows)
+      fail (key, "must be a list of at most " + std::to_string (max_rows) + " lists");
+    std::vector<std::vector<float>> rows;
+    for (const json &row : list)
+      rows.push_back (numbers (key, row, count));
+    return rows;
+  }
+
+  double real (const char *key, double min, double max) const
+  {
+    require (key);
+    return values_.real (key, 0, min, max);
   }
 
   Pose pose (const char *key) const
@@ -84,6 +98,17 @@ public:
   }
 
 private:
+  std::vector<float> numbers (const char *key, const json &list, std::size_t count) const
+  {
+    const auto is_sane = [] (const json &item) {
+      return item.is_number () && std::fabs (item.get<double> ()) <= 1e6;
+    };
+    if (!list.is_array () || list.size () != count ||
+        !std::all_of (list.begin (), list.end (), is_sane))
+      fail (key, "must be a list of " + std::to_string (count) + " numbers");
+    return list.get<std::vector<float>> ();
+  }
+
   void require (const char *key) const
   {
     if (!values_.has (key))
@@ -154,6 +179,13 @@ parse_consent (const Reader &reader)
   return record;
 }
 
+Idle
+parse_idle (const Reader &reader, std::size_t latent_size)
+{
+  return {reader.real ("blinks_per_minute", 0, 600),
+          reader.rows ("blink", max_blink, latent_size), reader.pose ("sway")};
+}
+
 std::vector<int>
 parse_steps (const Reader &reader, const ConfigReader &values)
 {
@@ -185,6 +217,19 @@ check_inside (const fs::path &folder, const std::string &name)
   if (end != folder.end ())
     throw Error (ErrorCode::corrupt, folder / name, "it leads out of the bundle",
                  "Copy the file into the bundle in place of the link");
+}
+
+// To four places, which keeps the text short.
+json
+rounded (const std::vector<std::vector<float>> &rows)
+{
+  json result = json::array ();
+  for (const std::vector<float> &row : rows) {
+    json &list = result.emplace_back (json::array ());
+    for (const float value : row)
+      list.push_back (std::round (double (value) * 1e4) / 1e4);
+  }
+  return result;
 }
 
 json
@@ -225,8 +270,10 @@ to_json (const Bundle &bundle)
                        {"source", bundle.consent->source}};
   if (!bundle.training.empty ())
     root["training"] = bundle.training;
-  if (!bundle.idle.empty ())
-    root["idle"] = bundle.idle;
+  if (!info.idle.blink.empty ())
+    root["idle"] = {{"blinks_per_minute", info.idle.blinks_per_minute},
+                    {"blink", rounded (info.idle.blink)},
+                    {"sway", info.idle.sway}};
   return root;
 }
 
@@ -287,7 +334,7 @@ parse_bundle (const std::string &text, const std::string &subject)
   if (reader.has ("training"))
     bundle.training = reader.object ("training").value ();
   if (reader.has ("idle"))
-    bundle.idle = reader.object ("idle").value ();
+    info.idle = parse_idle (reader.object ("idle"), std::size_t (info.latent_size));
   return bundle;
 }
 

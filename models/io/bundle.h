@@ -53,7 +53,6 @@ struct Bundle {
   // "figures", "minutes".  For people and for `daetalker evaluate`; the elements do
   // not read it.
   nlohmann::json training = nlohmann::json::object ();
-  nlohmann::json idle = nlohmann::json::object (); // how the face moves at rest
 };
 
 // avatar.json without a look at any other file.  `subject` is named in errors.

@@ -168,8 +168,8 @@ TEST (SpeechElements, AreWhatTheyClaim)
       {"speech2latent",
        "Filter/Metadata",
        {"avatar", "device", "precision", "threads", "allow-unconsented", "pose-mode",
-        "yaw", "pitch", "roll", "motion-scale", "silence", "look-ahead", "latency",
-        "stats"}}};
+        "yaw", "pitch", "roll", "motion-scale", "silence", "blink-rate", "idle-motion",
+        "seed", "look-ahead", "latency", "stats"}}};
   for (const auto &one : elements) {
     g_autoptr (GstElementFactory) factory = gst_element_factory_find (one.name);
     ASSERT_NE (factory, nullptr);
@@ -184,7 +184,10 @@ TEST (SpeechElements, AreWhatTheyClaim)
           g_object_class_find_property (G_OBJECT_GET_CLASS (element), name);
       ASSERT_NE (spec, nullptr) << name;
       const bool turns = g_str_has_suffix (name, "aw") || g_str_equal (name, "pitch") ||
-                         g_str_equal (name, "roll") || g_str_equal (name, "motion-scale");
+                         g_str_equal (name, "roll") ||
+                         g_str_equal (name, "motion-scale") ||
+                         g_str_equal (name, "blink-rate") ||
+                         g_str_equal (name, "idle-motion");
       EXPECT_EQ ((spec->flags & GST_PARAM_CONTROLLABLE) != 0, turns) << name;
     }
   }

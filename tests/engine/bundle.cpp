@@ -126,6 +126,10 @@ read_bundle (const std::string &path, bool allow_unconsented)
     avatar.rest_pose = read_pose (root.at ("rest_pose"));
     avatar.pose_min = {-30, -20, -20};
     avatar.pose_max = {30, 20, 20};
+    if (const json idle = root.value ("idle", json ()); !idle.is_null ())
+      avatar.idle = {idle.at ("blinks_per_minute"),
+                     idle.at ("blink").get<std::vector<std::vector<float>>> (),
+                     read_pose (idle.at ("sway"))};
     avatar.steps = root.at ("steps").get<std::vector<int>> ();
 
     bundle.encoder = read_encoder_node (root.at ("encoder"));

@@ -42,7 +42,7 @@ example ()
   bundle.speech2latent = {{"width", 8}};
   bundle.encoder_layer = 3;
   bundle.consent = {"A. Speaker", "2026-11-23", "tests", "synthetic"};
-  bundle.idle = {{"blink_rate", 0.2}};
+  bundle.info.idle = {12.5, {{0.25f, -0.5f, 0, 1}, {0, 0, 0, 0.125f}}, {0.5f, 0.25f, 1}};
   return bundle;
 }
 
@@ -98,7 +98,9 @@ TEST (Bundle, ComesBackAsWritten)
   EXPECT_EQ (bundle.encoder_layer, 3);
   EXPECT_EQ (bundle.consent->who, "A. Speaker");
   EXPECT_EQ (bundle.consent->source, "synthetic");
-  EXPECT_EQ (bundle.idle, expected.idle);
+  EXPECT_EQ (bundle.info.idle.blinks_per_minute, expected.info.idle.blinks_per_minute);
+  EXPECT_EQ (bundle.info.idle.blink, expected.info.idle.blink);
+  EXPECT_EQ (bundle.info.idle.sway, expected.info.idle.sway);
   EXPECT_EQ (bundle.files.size (), 4u);
   EXPECT_EQ (read_text (file_path (bundle, "encoder/config.json")), "{}");
   EXPECT_ERROR (file_path (bundle, "other"), ErrorCode::not_found, "does not list");
@@ -242,6 +244,12 @@ INSTANTIATE_TEST_SUITE_P (
         Damage{"ConsentWithoutSource",
                [] (json &root) { root["consent"].erase ("source"); }, ErrorCode::corrupt,
                "source"},
+        set ("BlinkShort", "/idle/blink", {{1, 2, 3}}, "blink"),
+        set ("BlinkFlat", "/idle/blink", {1, 2, 3, 4}, "blink"),
+        set ("BlinkEndless", "/idle/blink", std::vector<std::vector<int>> (251, {1, 2, 3, 4}),
+             "at most 250"),
+        set ("BlinksNegative", "/idle/blinks_per_minute", -1, "blinks_per_minute"),
+        set ("SwayOfTwo", "/idle/sway", {1, 2}, "sway"),
         Damage{"FileUp",
                [] (json &root) { root["files"]["../x"] = std::string (64, '0'); },
                ErrorCode::corrupt, "inside the bundle"},

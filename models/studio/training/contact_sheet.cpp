@@ -20,11 +20,17 @@ write_picture (const std::string &path, const torch::Tensor &picture)
                              .contiguous ();
   cv::Mat image (int (pixels.size (0)), int (pixels.size (1)), CV_8UC3,
                  pixels.data_ptr ());
+  write_picture (path, image);
+}
+
+void
+write_picture (const std::string &path, const cv::Mat &picture)
+{
   std::filesystem::path target (path);
   std::filesystem::path partial =
       target.parent_path () / (".partial-" + target.filename ().string ());
   std::error_code error;
-  if (cv::imwrite (partial.string (), image))
+  if (cv::imwrite (partial.string (), picture))
     std::filesystem::rename (partial, target, error);
   else
     error = std::make_error_code (std::errc::io_error);

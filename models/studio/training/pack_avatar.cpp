@@ -95,6 +95,7 @@ pack_avatar (const std::string &work, const std::string &avatar,
   info.rest_pose = facts.rest_pose;
   info.pose_min = facts.pose_min;
   info.pose_max = facts.pose_max;
+  info.idle = facts.idle;
   info.steps = supported_steps ();
   bundle.consent = packing.consent;
   bundle.training = packing.training;

@@ -9,6 +9,7 @@
 #include "models/nn/precision.h"
 #include "models/nn/weights.h"
 #include "models/studio/progress.h"
+#include "models/studio/training/fit_idle.h"
 #include "models/studio/training/frame_latents.h"
 #include "models/studio/training/listener.h"
 #include "models/studio/training/other_voices.h"
@@ -160,6 +161,7 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
   set.facts.pose_max = to_pose (std::get<0> (all_poses.max (0)));
   set.facts.feature_size = int (set.training.at (0).features.size (1));
   find_rest (set);
+  set.facts.idle = fit_idle (store, latents);
   if (!others.empty ())
     set.others = other_voices (
         others, [&] (const Tensor &wave) { return listener.listen_augmented (wave); },

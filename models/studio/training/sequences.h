@@ -31,10 +31,12 @@ struct SequenceFacts {
   std::vector<float> rest_latent; // of a real, silent, closed-mouth frame
   Pose rest_pose{};
   Pose pose_min{}, pose_max{};
+  Idle idle;
 };
 
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE (Idle, blinks_per_minute, blink, sway)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE (SequenceFacts, feature_size, rest_latent, rest_pose,
-                                    pose_min, pose_max)
+                                    pose_min, pose_max, idle)
 
 struct SequenceSet {
   std::vector<Sequence> training; // each clip as several hearings of it

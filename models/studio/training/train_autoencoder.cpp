@@ -59,7 +59,7 @@ public:
         adam_ (*network_, adam_options (options)),
         adversary_ (AdversaryOptions (), type_, options.seed),
         validator_ (store, options.network, noise_, type_),
-        log_ (work + "/autoencoder.jsonl")
+        log_ (work, "autoencoder")
   {
     if (network_->encoder) {
       head_ = LatentHead (store, options.network.unet.style_channels);

@@ -45,7 +45,7 @@ struct AutoencoderTraining {
 //   autoencoder.safetensors        averaged weights (unet.*, encoder.*), float32
 //   eigenfaces.safetensors         their fit
 //   noise.safetensors              the one noise image, [3, H, W]
-//   autoencoder.jsonl, autoencoder.png   log and a sheet of held-out frames
+//   autoencoder.png                a sheet of held-out frames, and the log (TrainLog)
 // and reads speech2latent.errors.safetensors there, if it is of these latents.
 void train_autoencoder (const FrameStore &store, const std::string &work,
                         const AutoencoderTraining &options);

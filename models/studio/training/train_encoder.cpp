@@ -126,7 +126,7 @@ public:
            const EncoderTraining &options)
       : corpus_ (corpus), options_ (options), encoder_ (encoder),
         work_ (encoder + ".work"), pupil_ (make_pupil ()),
-        adam_ (*pupil_, AdamOptions ()), log_ (work_ + "/encoder.jsonl")
+        adam_ (*pupil_, AdamOptions ()), log_ (work_, "encoder")
   {
     loop_.of_minutes = options.minutes;
     loop_.checkpoint_minutes = options.checkpoint_minutes;
@@ -225,7 +225,7 @@ private:
     }
     return {{"explained_variance", rows > 0 ? 1 - error / rows : 0},
             {"hours", corpus_.hours},
-            {"steps", adam_.steps ()},
+            {"step", adam_.steps ()},
             {"minutes", loop_.minutes}};
   }
 

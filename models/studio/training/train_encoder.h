@@ -32,7 +32,7 @@ struct EncoderTraining {
 // fast, short ones as at run time: with no more future than the window's right context.
 // Writes into the folder `encoder`:
 //   config.json, model.safetensors   what the engine reads, averaged weights, float16
-// and into `encoder`.work the state that resuming needs, and encoder.jsonl.
+// and into `encoder`.work the state that resuming needs, and its log (TrainLog).
 // Returns the figures on the recordings held out: "explained_variance", of the
 // teacher's normalised states by a linear map of the streamed features.
 nlohmann::json train_encoder (const TaughtCorpus &corpus, const std::string &encoder,

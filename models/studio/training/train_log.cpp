@@ -2,6 +2,8 @@
 #include "models/studio/training/train_log.h"
 
 #include "models/engine.h"
+#include "models/studio/training/contact_sheet.h"
+#include "models/studio/training/curves.h"
 
 #include <ctime>
 #include <iomanip>
@@ -11,10 +13,28 @@
 
 namespace daetalker {
 
-TrainLog::TrainLog (const std::string &path) : file_ (path, std::ios::app)
+// A line that a killed run left half written is passed over.
+static std::vector<nlohmann::json>
+read_entries (const std::string &path)
+{
+  std::vector<nlohmann::json> entries;
+  std::ifstream file (path);
+  for (std::string line; std::getline (file, line);)
+    if (nlohmann::json entry = nlohmann::json::parse (line, nullptr, false);
+        entry.is_object ())
+      entries.push_back (std::move (entry));
+  return entries;
+}
+
+TrainLog::TrainLog (const std::string &work, const std::string &stage)
+    : curves_ (work + "/" + stage + "-curves.png"),
+      entries_ (read_entries (work + "/" + stage + ".jsonl")),
+      file_ (work + "/" + stage + ".jsonl", std::ios::app),
+      tensorboard_ (work + "/tensorboard/" + stage)
 {
   if (!file_)
-    throw Error (ErrorCode::unreadable, path, "the log cannot be written",
+    throw Error (ErrorCode::unreadable, work + "/" + stage + ".jsonl",
+                 "the log cannot be written",
                  "Check the folder's permissions and the free space");
 }
 
@@ -23,6 +43,19 @@ TrainLog::write (nlohmann::json entry)
 {
   entry["time"] = std::time (nullptr);
   file_ << entry.dump () << std::endl;
+
+  std::map<std::string, double> scalars;
+  for (const auto &[name, value] : entry.items ())
+    if (value.is_number () && name != "step" && name != "time")
+      scalars[name] = value.get<double> ();
+  tensorboard_.write (entry.value ("step", std::int64_t (0)), scalars);
+
+  entries_.push_back (std::move (entry));
+  if (Clock::now () - drawn_ < std::chrono::minutes (1))
+    return;
+  if (const cv::Mat curves = draw_curves (entries_); !curves.empty ())
+    write_picture (curves_, curves);
+  drawn_ = Clock::now ();
 }
 
 void

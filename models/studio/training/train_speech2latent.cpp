@@ -152,7 +152,7 @@ public:
       : set_ (set), importance_ (importance), options_ (options), work_ (work),
         autoencoder_ (sha256_of_file (autoencoder)), network_ (make_network ()),
         adam_ (*network_, AdamOptions ()), sampler_ (set, options_, network_),
-        lip_reading_ (sampler_.lip_reading ()), log_ (work + "/speech2latent.jsonl")
+        lip_reading_ (sampler_.lip_reading ()), log_ (work, "speech2latent")
   {
     loop_.of_minutes = options.minutes;
     loop_.checkpoint_minutes = options.checkpoint_minutes;
@@ -247,7 +247,7 @@ private:
             {"mouth_opening_correlation", correlation / clips},
             {"mouth_opening_amplitude", amplitude / clips},
             {"pose_error_degrees", pose_error / double (frames)},
-            {"steps", adam_.steps ()},
+            {"step", adam_.steps ()},
             {"minutes", loop_.minutes}};
   }
 

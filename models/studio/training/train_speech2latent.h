@@ -38,7 +38,7 @@ struct Speech2LatentTraining {
 //                                    not used, with another autoencoder
 //   speech2latent.errors.safetensors by how much it errs in each training frame's
 //                                    latent: `errors` [frames, latent_size]
-//   speech2latent.jsonl              log
+//   and its log (TrainLog)
 // Returns the figures on the clips held out.
 nlohmann::json train_speech2latent (const SequenceSet &set,
                                     const torch::Tensor &importance,
