@@ -129,7 +129,7 @@ TEST (TrainEncoder, LearnsResumesAndIsReadByTheEngine)
       train_encoder (speech, corpus.encoder (), small_training (0.02));
   const nlohmann::json then =
       train_encoder (speech, corpus.encoder (), small_training (0.08));
-  EXPECT_GT (then.at ("step"), first.at ("steps")) << "it began anew";
+  EXPECT_GT (then.at ("step"), first.at ("step")) << "it began anew";
   EXPECT_GT (then.at ("explained_variance"), 0.5);
 
   torch::NoGradGuard guard;
