@@ -51,6 +51,7 @@ public:
   {
     chunker_.reset ();
     used_.clear ();
+    last_mouth_.reset ();
   }
 
 private:
@@ -65,14 +66,16 @@ private:
     const torch::Tensor h = net_->encode (features);
     torch::Tensor pose = net_->predict_pose (h).to (torch::kCPU).contiguous ();
     choose_poses (chunk, pose[0], control);
-    const torch::Tensor latents =
-        net_->denormalise (net_->decode (h, pose.to (placement_.device)))
-            .to (torch::kCPU)
-            .contiguous ();
+    const torch::Tensor foretold =
+        net_->denormalise (net_->decode (h, pose.to (placement_.device)))[0].slice (
+            0, chunk.begin - chunk.window_begin, chunk.end - chunk.window_begin);
+    const torch::Tensor latents = net_->with_real_mouths (foretold, last_mouth_)
+                                      .to (torch::kCPU)
+                                      .contiguous ();
 
     const std::int64_t size = net_->config ().latent_size;
     for (std::int64_t i = chunk.begin; i < chunk.end; i++) {
-      const float *latent = latents.data_ptr<float> () + (i - chunk.window_begin) * size;
+      const float *latent = latents.data_ptr<float> () + (i - chunk.begin) * size;
       const float *used = pose.data_ptr<float> () + (i - chunk.window_begin) * 3;
       LatentFrame frame;
       frame.latent.assign (latent, latent + size);
@@ -120,6 +123,7 @@ private:
   const std::string subject_;
   Chunker chunker_;
   std::deque<Pose> used_; // of the last window_.left frames
+  torch::Tensor last_mouth_; // MouthBook's
 };
 
 } // namespace

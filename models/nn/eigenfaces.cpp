@@ -80,6 +80,14 @@ EigenfacesImpl::picture (const Planes &planes) const
   return mix_channels (to_rgb, ycc);
 }
 
+Tensor
+EigenfacesImpl::within (const Tensor &mask) const
+{
+  const Tensor quarter = torch::avg_pool2d (mask.unsqueeze (0), 2).flatten ();
+  const Tensor share = torch::cat ({mask.flatten (), quarter, quarter}) * weights_;
+  return torch::matmul (directions_ * share, directions_.t ()) / deviations_.pow (2);
+}
+
 void
 EigenfacesImpl::fit (const Tensor &rows, const Tensor &weights)
 {

@@ -31,9 +31,19 @@ public:
   torch::Tensor picture (const Planes &planes) const;
 
   int64_t count () const { return directions_.size (0); }
+  int side () const { return side_; }
 
   // Pictures as rows of what is linear, [B, 3/8 side^2].
   torch::Tensor rows (const torch::Tensor &pictures) const;
+
+  // mask: [side/2, side/2], which share of the picture counts where.  Returns [count,
+  // count]: a change of z, as a row, times this is the change of z that does to the
+  // picture what the first does where the mask is 1, and nothing where it is 0, as far as
+  // the components can tell.
+  torch::Tensor within (const torch::Tensor &mask) const;
+
+  // [count]: how much each number of z moves the picture, as errors are weighted.
+  const torch::Tensor &deviations () const { return deviations_; }
 
   // The components of `rows` [N, 3/8 side^2], N > count; `weights` [3/8 side^2] says
   // what an error costs where.  Rounded to float16, as bundles hold them.

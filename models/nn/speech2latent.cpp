@@ -47,6 +47,9 @@ Speech2LatentImpl::Speech2LatentImpl (const Speech2LatentConfig &config)
   projection_ = register_module ("projection", nn::Linear (size, config.latent_size));
   latent_mean_ = register_buffer ("latent_mean", torch::zeros ({config.latent_size}));
   latent_std_ = register_buffer ("latent_std", torch::ones ({config.latent_size}));
+  if (config.mouth_book.pages > 0)
+    mouth_book_ = register_module ("mouth_book",
+                                   MouthBook (config.latent_size, config.mouth_book));
 }
 
 torch::Tensor
@@ -82,6 +85,14 @@ Speech2LatentImpl::forward (const torch::Tensor &features, const torch::Tensor &
 {
   const auto h = encode (features, mask);
   return {decode (h, true_pose, mask), predict_pose (h)};
+}
+
+torch::Tensor
+Speech2LatentImpl::with_real_mouths (const torch::Tensor &latents, torch::Tensor &last)
+{
+  return mouth_book_.is_empty ()
+             ? latents
+             : latent_mean_ + mouth_book_ (latents - latent_mean_, last);
 }
 
 torch::Tensor

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "models/nn/conformer.h"
+#include "models/nn/mouth_book.h"
 #include "models/nn/speech2latent_config.h"
 
 #include <torch/torch.h>
@@ -55,6 +56,12 @@ public:
   Output forward (const torch::Tensor &features, const torch::Tensor &true_pose,
                   const torch::Tensor &mask = {});
 
+  // latents: [T, latent_size] of the autoencoder, of a stream's successive frames, with
+  // the mouths of real frames where there is a book of them; `last` as for MouthBook.
+  torch::Tensor with_real_mouths (const torch::Tensor &latents, torch::Tensor &last);
+
+  MouthBook mouth_book () { return mouth_book_; } // empty if the shape has none
+
   // Between z-normalised latents and those of the autoencoder.
   torch::Tensor denormalise (const torch::Tensor &latents) const;
   torch::Tensor normalise (const torch::Tensor &latents) const;
@@ -69,6 +76,7 @@ private:
   PoseNet pose_predictor_{nullptr}, pose_projection_{nullptr};
   torch::nn::Linear projection_{nullptr};
   torch::Tensor latent_mean_, latent_std_;
+  MouthBook mouth_book_{nullptr};
 };
 TORCH_MODULE (Speech2Latent);
 

@@ -12,6 +12,22 @@ to_json (nlohmann::json &json, const Speech2LatentConfig &config)
       {"pose_hidden", config.pose_hidden},   {"pose_scale", config.pose_scale},
       {"conformer", config.conformer},
   };
+  if (config.mouth_book.pages > 0)
+    json["mouth_book"] = {{"pages", config.mouth_book.pages},
+                          {"marks", config.mouth_book.marks},
+                          {"gain", config.mouth_book.gain},
+                          {"continuity", config.mouth_book.continuity}};
+}
+
+static MouthBookConfig
+parse_mouth_book (const ConfigReader &reader, int latent_size)
+{
+  MouthBookConfig c;
+  c.pages = reader.integer ("pages", c.pages, 1, 1 << 20);
+  c.marks = reader.integer ("marks", c.marks, 1, latent_size);
+  c.gain = reader.real ("gain", c.gain, 0, 10);
+  c.continuity = reader.real ("continuity", c.continuity, 0, 100);
+  return c;
 }
 
 Speech2LatentConfig
@@ -25,10 +41,16 @@ parse_speech2latent_config (const ConfigReader &reader)
   c.pose_hidden = reader.integer ("pose_hidden", c.pose_hidden, 1, 8192);
   c.pose_scale = reader.real ("pose_scale", c.pose_scale, 0.1, 360);
   c.conformer = parse_conformer_config (reader.object ("conformer"));
+  if (reader.has ("mouth_book"))
+    c.mouth_book = parse_mouth_book (reader.object ("mouth_book"), c.latent_size);
   // Published ones have 3e7 weights.
   const double ends =
       c.conformer.size * (3.0 * c.feature_size * c.rate_ratio + c.latent_size);
-  if (2 * conformer_weights (c.conformer) + ends > 1e9)
+  const double book = c.mouth_book.pages > 0
+                          ? (double (c.mouth_book.pages) + c.latent_size) *
+                                (c.latent_size + c.mouth_book.marks)
+                          : 0;
+  if (2 * conformer_weights (c.conformer) + ends + book > 1e9)
     reader.fail ("it asks for more than 10^9 weights");
   if (c.feature_size % c.hidden_states != 0)
     reader.fail ("\"feature_size\" is not a multiple of \"hidden_states\"");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "models/nn/conformer_config.h"
+#include "models/nn/mouth_book_config.h"
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -18,6 +19,7 @@ struct Speech2LatentConfig {
   int pose_hidden = 128;     // of the pose adaptor's LSTMs
   double pose_scale = 90.0;  // degrees per unit inside the network
   ConformerConfig conformer; // `blocks` of them before and after the pose adaptor
+  MouthBookConfig mouth_book;
 };
 
 // JSON keys are the field names; absent keys keep the defaults above.

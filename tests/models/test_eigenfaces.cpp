@@ -156,5 +156,39 @@ TEST (EigenfaceConfig, WantsPatchesOfFourAndPredictsPictures)
   EXPECT_ERROR (validate (config), ErrorCode::corrupt, "must predict x0");
 }
 
+// What of a change lies within a mask, and how much that is of the picture.
+TEST_F (EigenfacesTest, WithinEverythingIsTheWholeChange)
+{
+  eigenfaces->fit (rows_of_rank (200, count + 4), torch::ones ({row_size}));
+  const Tensor all = eigenfaces->within (torch::ones ({side / 2, side / 2}));
+  EXPECT_LT (largest (all - torch::eye (count)), 2e-2); // of float16's directions
+  EXPECT_EQ (largest (eigenfaces->within (torch::zeros ({side / 2, side / 2}))), 0);
+}
+
+TEST_F (EigenfacesTest, WithinAHalfIsTheNearestChangeOfThatHalf)
+{
+  eigenfaces->fit (rows_of_rank (200, count + 4), torch::ones ({row_size}));
+  Tensor mask = torch::zeros ({side / 2, side / 2});
+  mask.slice (0, side / 4) = 1;
+  const Tensor change = torch::randn ({1, count});
+  const Tensor part = change.matmul (eigenfaces->within (mask));
+  const Tensor wanted =
+      (again (change) - again (torch::zeros ({1, count}))) *
+      torch::cat ({mask.flatten (), torch::avg_pool2d (mask.unsqueeze (0), 2).flatten (),
+                   torch::avg_pool2d (mask.unsqueeze (0), 2).flatten ()});
+  const auto error = [&] (const Tensor &z) {
+    return (again (z) - again (torch::zeros ({1, count})) - wanted)
+        .square ()
+        .sum ()
+        .item<double> ();
+  };
+  EXPECT_LT (error (part), error (change));
+  for (int i = 0; i < count; i++) {
+    Tensor other = part.clone ();
+    other[0][i] += 0.2;
+    EXPECT_LT (error (part), error (other)) << i;
+  }
+}
+
 } // namespace
 } // namespace daetalker

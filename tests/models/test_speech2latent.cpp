@@ -210,6 +210,7 @@ TEST (Speech2LatentConfig, RoundTrip)
   config.conformer.pre_norm = true;
   config.conformer.relative_positions = false;
   config.conformer.conv_norm = ConvNorm::group;
+  config.mouth_book = {500, 7, 1.5, 0.25};
   const nlohmann::json json = config;
   EXPECT_EQ (nlohmann::json (json.get<Speech2LatentConfig> ()), json);
 }
@@ -225,6 +226,9 @@ TEST (Speech2LatentConfig, RefusesNonsense)
       {{{"latent_size", 18446744073709551615u}}, "latent_size"},
       {{{"hidden_states", 3}}, "hidden_states"},
       {{{"pose_scale", 0}}, "pose_scale"},
+      {{{"mouth_book", {{"pages", 0}}}}, "pages"},
+      {{{"mouth_book", {{"pages", 1 << 20}}}, {"latent_size", 4096}}, "10^9"},
+      {{{"mouth_book", {{"pages", 9}, {"marks", 4096}}}}, "marks"},
       {{{"conformer", 3}}, "JSON object"},
       {{{"conformer", {{"size", 8192}, {"blocks", 64}}}}, "10^9"},
       {{{"conformer", {{"kernel", 4}}}}, "odd"},

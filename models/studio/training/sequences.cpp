@@ -78,6 +78,25 @@ to_pose (const Tensor &row)
   return {row[0].item<float> (), row[1].item<float> (), row[2].item<float> ()};
 }
 
+// When somebody blinks can hardly be foretold, and half a blink on average is what nobody
+// should see: the direction in which latents go while eyes shut is left out.
+Tensor
+without_blinks (const Tensor &changes, const Idle &idle)
+{
+  Tensor largest;
+  double size = 0;
+  for (const std::vector<float> &change : idle.blink) {
+    const Tensor row = torch::tensor (change);
+    if (const double norm = row.norm ().item<double> (); norm > size) {
+      largest = row / norm;
+      size = norm;
+    }
+  }
+  return largest.defined ()
+             ? changes - torch::outer (torch::mv (changes, largest), largest)
+             : changes;
+}
+
 // Mouths are shut and lips at rest in the silence before each sentence; the real
 // frame nearest to the mean of those of the anchor's look.
 void
@@ -119,13 +138,16 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
 
   SequenceSet set;
   set.frames = store.frames ();
+  set.mouth = mouths.mean (0);
+  set.facts.idle = fit_idle (store, latents);
   Progress progress ("speech features", store.clips ().size ());
   for (size_t i = 0; i < store.clips ().size (); i++) {
     const Clip &clip = store.clips ()[i];
     const auto of_clip = [&clip] (const Tensor &rows) {
       return rows.narrow (0, clip.first, clip.frames);
     };
-    Tensor clip_latents = of_clip (latents) - means[i] + means[anchor];
+    Tensor clip_latents =
+        without_blinks (of_clip (latents) - means[i], set.facts.idle) + means[anchor];
     Tensor clip_pose = of_clip (store.poses ()) - pose_means[i] + pose_means[anchor];
     Tensor clip_lips = of_clip (lips);
     clip_lips = clip_lips - clip_lips.mean (0, true);
@@ -161,7 +183,6 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
   set.facts.pose_max = to_pose (std::get<0> (all_poses.max (0)));
   set.facts.feature_size = int (set.training.at (0).features.size (1));
   find_rest (set);
-  set.facts.idle = fit_idle (store, latents);
   if (!others.empty ())
     set.others = other_voices (
         others, [&] (const Tensor &wave) { return listener.listen_augmented (wave); },

@@ -18,7 +18,8 @@ namespace daetalker {
 
 struct Sequence {
   torch::Tensor features; // [2 * frames, feature_size], cut as at run time
-  torch::Tensor latents;  // [frames, latent_size], moved to the anchor clip's mean
+  torch::Tensor latents;  // [frames, latent_size], moved to the anchor clip's mean, without
+                          // blinks
   torch::Tensor pose;     // [frames, 3] degrees, likewise
   torch::Tensor lips;     // [frames, 40] pixels: landmarks 48 to 67 (x, y) from their
                           // middle, less the clip's mean
@@ -43,6 +44,7 @@ struct SequenceSet {
   std::vector<Sequence> held_out;
   std::vector<Sequence> others; // other voices; no figure or fact comes from them
   int64_t frames = 0;           // of the store
+  torch::Tensor mouth;          // [20, 2] pixels: the mouth's landmarks, on average
   torch::Tensor latent_mean, latent_std; // [latent_size], of the training latents
   SequenceFacts facts;
 };

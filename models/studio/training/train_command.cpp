@@ -219,6 +219,12 @@ add_train_command (CLI::App &app)
       ->check (CLI::Range (0.5, 3.0))
       ->capture_default_str ();
   command
+      ->add_option ("--mouth-pages", options->speech2latent.mouth_pages,
+                    "Real frames whose mouths are shown where speech foretells an average "
+                    "of them (eigenfaces only); 0: none")
+      ->check (CLI::Range (0, 1 << 20))
+      ->capture_default_str ();
+  command
       ->add_option ("--other-voices", options->others,
                     "Folder of speech of others, each with what a teacher foretells of "
                     "this face (latents, pose, lips), for speech2latent")

@@ -11,6 +11,7 @@
 #include "models/nn/speech2latent.h"
 #include "models/nn/weights.h"
 #include "models/studio/training/lip_reading.h"
+#include "models/studio/training/write_mouth_book.h"
 #include "models/studio/training/optimizer.h"
 #include "models/studio/training/train_log.h"
 #include "models/studio/training/train_loop.h"
@@ -62,6 +63,10 @@ public:
     for (const Sequence &sequence : set.others)
       other_targets_.push_back (network->normalise (sequence.latents));
     length_ = std::min<int64_t> (options.segment, longest);
+    std::vector<Tensor> features;
+    for (const Sequence &sequence : set.training)
+      features.push_back (sequence.features);
+    deviation_ = torch::cat (features).std (0);
   }
 
   LipReading lip_reading () const
@@ -91,8 +96,9 @@ public:
       pose.push_back (sequence.pose.narrow (0, first, length_));
       lips.push_back (sequence.lips.narrow (0, first, length_));
     }
-    return {torch::stack (features), torch::stack (latents), torch::stack (pose),
-            torch::stack (lips)};
+    const Tensor heard = torch::stack (features);
+    return {heard + options_.feature_noise * deviation_ * torch::randn_like (heard),
+            torch::stack (latents), torch::stack (pose), torch::stack (lips)};
   }
 
 private:
@@ -106,6 +112,7 @@ private:
   at::Generator generator_;
   std::vector<Tensor> targets_, other_targets_;
   int64_t length_ = 0; // frames of a segment
+  Tensor deviation_;   // [F], of the features
 };
 
 // Latents and predicted pose of a whole sequence, chunk by chunk as at run time.
@@ -150,7 +157,8 @@ public:
   Trainer (const SequenceSet &set, const Tensor &importance, const std::string &work,
            const std::string &autoencoder, const Speech2LatentTraining &options)
       : set_ (set), importance_ (importance), options_ (options), work_ (work),
-        autoencoder_ (sha256_of_file (autoencoder)), network_ (make_network ()),
+        autoencoder_ (sha256_of_file (autoencoder)),
+        eigenfaces_ (read_eigenfaces (autoencoder)), network_ (make_network ()),
         adam_ (*network_, AdamOptions ()), sampler_ (set, options_, network_),
         lip_reading_ (sampler_.lip_reading ()), log_ (work, "speech2latent")
   {
@@ -251,11 +259,17 @@ private:
             {"minutes", loop_.minutes}};
   }
 
-  // The averaged weights, stretched.
+  // The averaged weights, stretched, with the book of mouths.
   Speech2Latent finished ()
   {
     torch::NoGradGuard guard;
-    Speech2Latent averaged (options_.network);
+    Speech2LatentConfig config = options_.network;
+    if (eigenfaces_)
+      config.mouth_book.pages =
+          int (std::min<int64_t> (options_.mouth_pages, filmed_frames (set_)));
+    Speech2Latent averaged (config);
+    if (config.mouth_book.pages > 0)
+      write_mouth_book (averaged->mouth_book (), eigenfaces_, set_);
     averaged->set_latent_statistics (set_.latent_mean, set_.latent_std);
     TensorMap weights = adam_.averaged ();
     for (auto &item : averaged->named_parameters ())
@@ -292,7 +306,7 @@ private:
     nlohmann::json figures = validate (averaged);
     log_.write (figures);
     save_tensors (work_ + "/speech2latent.safetensors", named_weights (*averaged),
-                  {{"network", nlohmann::json (options_.network).dump ()}});
+                  {{"network", nlohmann::json (averaged->config ()).dump ()}});
     save_tensors (state_path (), adam_.state (),
                   {{"step", std::to_string (adam_.steps ())},
                    {"minutes", std::to_string (loop_.minutes)},
@@ -319,6 +333,7 @@ private:
   Speech2LatentTraining options_;
   const std::string work_;
   const std::string autoencoder_; // SHA-256
+  Eigenfaces eigenfaces_;         // empty if latents are of an encoder
   Speech2Latent network_;
   MasterAdam adam_;
   SegmentSampler sampler_;

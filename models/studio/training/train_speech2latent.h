@@ -22,7 +22,9 @@ struct Speech2LatentTraining {
   double lip_weight = 1;
   // What is foretold is an average, and moves less than any of the things it may be: the
   // finished network's latents are stretched about their mean by as much.
-  double stretch = 1.3;
+  double stretch = 1.1;
+  double feature_noise = 0.1; // added, of the features' standard deviation
+  int mouth_pages = 6000; // real frames whose mouths are shown (eigenfaces only); 0: none
   double others_share = 0.4; // of the segments, where there are other voices
   double checkpoint_minutes = 3;
   uint64_t seed = 1;

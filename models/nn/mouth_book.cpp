@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/nn/mouth_book.h"
+
+namespace daetalker {
+
+using torch::Tensor;
+
+// Blended: one alone would jump to the next.
+constexpr int64_t nearest = 4;
+
+MouthBookImpl::MouthBookImpl (int latent_size, const MouthBookConfig &config)
+    : config_ (config)
+{
+  pages_ = register_buffer ("pages", torch::zeros ({config.pages, latent_size}));
+  marks_ = register_buffer ("marks", torch::zeros ({config.pages, config.marks}));
+  reading_ = register_buffer ("reading", torch::zeros ({latent_size, config.marks}));
+  mouth_ = register_buffer ("mouth", torch::zeros ({latent_size, latent_size}));
+}
+
+Tensor
+MouthBookImpl::forward (const Tensor &latents, Tensor &last)
+{
+  const Tensor foretold = torch::matmul (latents, reading_) * config_.gain;
+  std::vector<Tensor> found;
+  for (int64_t t = 0; t < latents.size (0); t++) {
+    Tensor distance = (marks_ - foretold[t]).square ().sum (1);
+    if (last.defined ())
+      distance = distance + config_.continuity * (marks_ - last).square ().sum (1);
+    const auto [closest, index] =
+        distance.topk (std::min<int64_t> (nearest, config_.pages), 0, false);
+    const Tensor share =
+        torch::softmax (-closest / (0.5 * closest.mean ()).clamp_min (1e-9), 0);
+    last = torch::matmul (share, marks_.index_select (0, index));
+    found.push_back (torch::matmul (share, pages_.index_select (0, index)));
+  }
+  return latents + torch::matmul (torch::stack (found) - latents, mouth_);
+}
+
+void
+MouthBookImpl::write (const Tensor &latents, const Tensor &mouth,
+                      const Tensor &deviations)
+{
+  torch::NoGradGuard guard;
+  // Principal components of the mouth's look.
+  const Tensor look = mouth * deviations;
+  const Tensor seen = torch::matmul (latents, look);
+  const auto [variances, axes] =
+      torch::linalg_eigh (torch::matmul (seen.t (), seen), "L"); // ascending
+  const Tensor largest =
+      axes.narrow (1, axes.size (1) - config_.marks, config_.marks).flip (1);
+  mouth_.copy_ (mouth);
+  reading_.copy_ (torch::matmul (look, largest));
+  pages_.copy_ (latents.index_select (
+      0, torch::randperm (latents.size (0), torch::kLong).narrow (0, 0, config_.pages)));
+  marks_.copy_ (torch::matmul (pages_, reading_));
+}
+
+} // namespace daetalker

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The shape of a book of mouths.  Free of LibTorch.
+#pragma once
+
+namespace daetalker {
+
+struct MouthBookConfig {
+  int pages = 0;           // real frames; 0: no book
+  int marks = 24;          // numbers by which mouths are compared
+  double gain = 1.2;       // of what was foretold, which moves too little
+  double continuity = 0.2; // weight of the last mouth shown beside what was foretold
+};
+
+} // namespace daetalker

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The book of mouths of one person's footage.
+#pragma once
+
+#include "models/nn/eigenfaces.h"
+#include "models/nn/mouth_book.h"
+#include "models/studio/training/sequences.h"
+
+namespace daetalker {
+
+// Of the autoencoder in this file (as train_autoencoder writes it); empty if its latents
+// are of an encoder.
+Eigenfaces read_eigenfaces (const std::string &autoencoder);
+
+// Of the training clips as they were filmed: as many pages as there may be.
+int64_t filmed_frames (const SequenceSet &set);
+
+// Pages are drawn from these.  The mouth's region is an ellipse about the lips, with a soft
+// edge.
+void write_mouth_book (MouthBook book, Eigenfaces eigenfaces, const SequenceSet &set);
+
+} // namespace daetalker

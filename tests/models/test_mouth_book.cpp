@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/nn/mouth_book.h"
+
+#include <gtest/gtest.h>
+
+namespace daetalker {
+namespace {
+
+using torch::Tensor;
+
+constexpr int size = 6, frames = 50;
+
+// Half of the latent's numbers are the mouth's, each of unit weight.
+Tensor
+mouth_half ()
+{
+  Tensor mouth = torch::zeros ({size, size});
+  for (int i = 0; i < size / 2; i++)
+    mouth[i][i] = 1;
+  return mouth;
+}
+
+MouthBookConfig
+small_book (double gain, double continuity)
+{
+  MouthBookConfig config;
+  config.pages = frames;
+  config.marks = size / 2;
+  config.gain = gain;
+  config.continuity = continuity;
+  return config;
+}
+
+class MouthBookTest : public testing::Test {
+protected:
+  MouthBookTest () { torch::manual_seed (5); }
+
+  MouthBook open (double gain, double continuity) const
+  {
+    MouthBook book (size, small_book (gain, continuity));
+    book->write (filmed, mouth_half (), torch::ones ({size}));
+    return book;
+  }
+
+  torch::NoGradGuard no_grad;
+  const Tensor filmed = torch::randn ({frames, size});
+};
+
+double
+largest (const Tensor &difference)
+{
+  return difference.abs ().max ().item<double> ();
+}
+
+TEST_F (MouthBookTest, AMouthThatWasFilmedStaysAndTheRestIsLeftAlone)
+{
+  MouthBook book = open (1, 0);
+  Tensor foretold = filmed.slice (0, 3, 9).clone ();
+  foretold.slice (1, size / 2) = 7;
+  Tensor last;
+  const Tensor shown = book (foretold, last);
+  // Those like it have a small share.
+  const Tensor nearest =
+      torch::cdist (shown.slice (1, 0, size / 2), filmed.slice (1, 0, size / 2)).argmin (1);
+  EXPECT_TRUE (torch::equal (nearest, torch::arange (3, 9)));
+  EXPECT_EQ (largest (shown.slice (1, size / 2) - 7), 0);
+}
+
+TEST_F (MouthBookTest, AnAverageBecomesAMouth)
+{
+  MouthBook book = open (1, 0);
+  const Tensor average = 0.2 * torch::randn ({30, size});
+  Tensor last;
+  const Tensor shown = book (average, last).slice (1, 0, size / 2);
+  const Tensor mouths = filmed.slice (1, 0, size / 2);
+  // A blend of few lies inside of what was filmed.
+  EXPECT_TRUE ((shown <= std::get<0> (mouths.max (0))).all ().item<bool> ());
+  EXPECT_TRUE ((shown >= std::get<0> (mouths.min (0))).all ().item<bool> ());
+  EXPECT_GT (largest (shown - average.slice (1, 0, size / 2)), 0.1);
+}
+
+TEST_F (MouthBookTest, TheGainOpensIt)
+{
+  const Tensor foretold = filmed / 2;
+  Tensor last;
+  const double plain = open (1, 0)->forward (foretold, last).std ().item<double> ();
+  last = Tensor ();
+  const double more = open (2, 0)->forward (foretold, last).std ().item<double> ();
+  EXPECT_GT (more, 1.1 * plain);
+}
+
+TEST_F (MouthBookTest, GoesOnFromTheLastMouthHoweverFramesAreCut)
+{
+  MouthBook book = open (1, 0.5);
+  const Tensor foretold = torch::randn ({12, size});
+  Tensor last;
+  const Tensor whole = book (foretold, last);
+  last = Tensor ();
+  std::vector<Tensor> parts;
+  for (const Tensor &part : foretold.split (5))
+    parts.push_back (book (part, last));
+  EXPECT_LT (largest (torch::cat (parts) - whole), 1e-5);
+
+  const auto steps = [&] (double continuity) {
+    Tensor from;
+    const Tensor shown = open (1, continuity)->forward (foretold, from);
+    return (shown.slice (0, 1) - shown.slice (0, 0, -1))
+        .slice (1, 0, size / 2)
+        .square ()
+        .mean ()
+        .item<double> ();
+  };
+  EXPECT_LT (steps (2), 0.8 * steps (0)) << "it does not glide";
+}
+
+} // namespace
+} // namespace daetalker
