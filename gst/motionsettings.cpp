@@ -81,7 +81,7 @@ MotionSettings::install (GObjectClass *klass, guint first)
                  "Blinks a minute (-1: the person's own rate, 0: none)", -1, 120, -1);
   install_float (Property::idle_motion, "idle-motion", "Idle motion",
                  "Sway of a head whose pose is predicted: 1 is the person's, 0 none", 0,
-                 10, 1);
+                 10, 0.5);
   g_object_class_install_property (
       klass, first + Property::seed,
       g_param_spec_uint ("seed", "Seed", "Of blinks and idle motion; read at the start", 0,

@@ -33,7 +33,7 @@ struct MotionSettings {
   float motion_scale = 1;
   GstSpeech2LatentSilence silence = GST_SPEECH2LATENT_SILENCE_MODEL;
   float blink_rate = -1;
-  float idle_motion = 1;
+  float idle_motion = 0.5; // more shows where an avatar draws turned heads badly
   guint seed = 1;
 
   // Property ids [first, first + count) are these.
