@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -15,26 +17,30 @@ namespace daetalker {
 // done together next.
 //
 // Request needs `bool fits (const Request &other) const`: whether both may be in
-// one batch.
+// one batch; and `bool unwanted () const`: whether nobody waits for it any more.
 template <typename Request> class Combiner {
 public:
   explicit Combiner (std::size_t max_batch) : max_batch_ (max_batch) {}
 
-  // Returns when `request` is done.  `work (std::vector<Request *> &batch)` runs on
-  // one of the waiting threads; what it throws reaches every request of its batch.
-  template <typename Work> void run (Request &request, Work &&work)
+  // Returns true when `request` is done, false if it became unwanted before its turn
+  // came.  `work (std::vector<Request *> &batch)` runs on one of the waiting threads;
+  // what it throws reaches every request of its batch.
+  template <typename Work> bool run (Request &request, Work &&work)
   {
     Entry entry{&request, false, nullptr};
     std::unique_lock lock (mutex_);
     queue_.push_back (&entry);
     while (!entry.done) {
-      if (busy_)
-        changed_.wait (lock);
-      else
+      if (!busy_)
         do_batch (lock, work);
+      else if (request.unwanted () && leave (&entry))
+        return false;
+      else
+        changed_.wait_for (lock, std::chrono::milliseconds (20)); // to ask again
     }
     if (entry.error)
       std::rethrow_exception (entry.error);
+    return true;
   }
 
 private:
@@ -43,6 +49,16 @@ private:
     bool done;
     std::exception_ptr error;
   };
+
+  // False if it is under way.
+  bool leave (Entry *entry)
+  {
+    const auto place = std::find (queue_.begin (), queue_.end (), entry);
+    if (place == queue_.end ())
+      return false;
+    queue_.erase (place);
+    return true;
+  }
 
   template <typename Work> void do_batch (std::unique_lock<std::mutex> &lock, Work &work)
   {

@@ -23,16 +23,17 @@ torch::Tensor
 FaceDecoder::decode (const float *latent, int steps, const Stop &stop)
 {
   Request request{latent, steps, stop, {}};
-  combiner_.run (request, [this] (const std::vector<Request *> &batch) {
+  const bool done = combiner_.run (request, [this] (const std::vector<Request *> &batch) {
     const Stop nobody_waits = [&batch] {
-      return std::all_of (batch.begin (), batch.end (), [] (const Request *one) {
-        return one->stop && one->stop ();
-      });
+      return std::all_of (batch.begin (), batch.end (),
+                          [] (const Request *one) { return one->unwanted (); });
     };
     const Interruptible interruptible (nobody_waits);
     const Computation computation;
     decode_batch (batch);
   });
+  if (!done)
+    throw Interrupted ();
   return request.picture;
 }
 

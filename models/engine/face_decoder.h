@@ -33,6 +33,7 @@ private:
     const Stop &stop;
     torch::Tensor picture;
     bool fits (const Request &other) const { return steps == other.steps; }
+    bool unwanted () const { return stop && stop (); }
   };
 
   void decode_batch (const std::vector<Request *> &batch);
