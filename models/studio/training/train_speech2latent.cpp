@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "models/engine/chunker.h"
-#include "models/io/files.h"
 #include "models/nn/speech2latent.h"
 #include "models/nn/weights.h"
 #include "models/studio/training/lip_reading.h"
@@ -152,12 +151,21 @@ likeness (const Tensor &made, const Tensor &real)
           std::sqrt (aa / std::max (bb, 1e-12))};
 }
 
+// As frame_latents () notes it.  The UNet may be trained on: latents stay the same.
+std::string
+maker_of_latents (const std::string &work)
+{
+  Metadata metadata;
+  load_tensors (work + "/latents.safetensors", &metadata);
+  return metadata["encoder"];
+}
+
 class Trainer {
 public:
   Trainer (const SequenceSet &set, const Tensor &importance, const std::string &work,
            const std::string &autoencoder, const Speech2LatentTraining &options)
       : set_ (set), importance_ (importance), options_ (options), work_ (work),
-        autoencoder_ (sha256_of_file (autoencoder)),
+        latents_of_ (maker_of_latents (work)),
         eigenfaces_ (read_eigenfaces (autoencoder)), network_ (make_network ()),
         adam_ (*network_, AdamOptions ()), sampler_ (set, options_, network_),
         lip_reading_ (sampler_.lip_reading ()), log_ (work, "speech2latent")
@@ -293,10 +301,8 @@ private:
       errors.narrow (0, sequence.first, sequence.latents.size (0))
           .copy_ (network->denormalise (output.latents[0]) - sequence.latents);
     }
-    Metadata of;
-    load_tensors (work_ + "/latents.safetensors", &of);
     save_tensors (work_ + "/speech2latent.errors.safetensors", {{"errors", errors}},
-                  {{"encoder", of["encoder"]}});
+                  {{"encoder", latents_of_}});
   }
 
   nlohmann::json save ()
@@ -310,7 +316,7 @@ private:
     save_tensors (state_path (), adam_.state (),
                   {{"step", std::to_string (adam_.steps ())},
                    {"minutes", std::to_string (loop_.minutes)},
-                   {"autoencoder", autoencoder_}});
+                   {"encoder", latents_of_}});
     return figures;
   }
 
@@ -322,7 +328,7 @@ private:
       return;
     Metadata metadata;
     TensorMap state = load_tensors (state_path (), &metadata);
-    if (metadata.at ("autoencoder") != autoencoder_)
+    if (metadata["encoder"] != latents_of_)
       return; // other latents
     adam_.load_state (state, std::stoll (metadata.at ("step")), state_path ());
     loop_.minutes = std::stod (metadata.at ("minutes"));
@@ -332,8 +338,8 @@ private:
   const Tensor importance_;
   Speech2LatentTraining options_;
   const std::string work_;
-  const std::string autoencoder_; // SHA-256
-  Eigenfaces eigenfaces_;         // empty if latents are of an encoder
+  const std::string latents_of_; // fingerprint of what makes latents
+  Eigenfaces eigenfaces_;        // empty if latents are of an encoder
   Speech2Latent network_;
   MasterAdam adam_;
   SegmentSampler sampler_;

@@ -37,7 +37,7 @@ struct Speech2LatentTraining {
 //   speech2latent.safetensors        averaged weights; the shape in the metadata's
 //                                    "network"
 //   speech2latent.state.safetensors  everything that resuming needs; of no use, and
-//                                    not used, with another autoencoder
+//                                    not used, with other latents
 //   speech2latent.errors.safetensors by how much it errs in each training frame's
 //                                    latent: `errors` [frames, latent_size]
 //   and its log (TrainLog)
