@@ -71,16 +71,9 @@ LatentAvatarSlot::stop ()
   std::shared_ptr<daetalker::Avatar> dropped;
   Lock lock (mutex_);
   started_ = false;
-  generation_++;
+  number_++;
   next_.swap (dropped);
 }
-
-struct LatentAvatarSlot::Load {
-  LatentAvatarSlot *slot; // lives as long as the element, which the call holds
-  AvatarSettings settings;
-  guint64 generation;
-  void (*refused) (GstElement *, const std::string &, const std::string &);
-};
 
 void
 LatentAvatarSlot::load (const AvatarSettings &settings,
@@ -90,42 +83,43 @@ LatentAvatarSlot::load (const AvatarSettings &settings,
   Lock lock (mutex_);
   if (!started_)
     return;
-  generation_++;
-  gst_element_call_async (element_, run_load,
-                          new Load{this, settings, generation_, refused},
-                          [] (gpointer data) { delete (Load *)data; });
+  number_++;
+  loads_.add ({settings, 0, number_, refused});
 }
 
 void
-LatentAvatarSlot::run_load (GstElement *element, gpointer data)
+LatentAvatarSlot::run_load (const AvatarLoad &load)
 {
-  Load &load = *(Load *)data;
-  LatentAvatarSlot &slot = *load.slot;
-  const auto now = slot.current ();
-  if (now == nullptr)
-    return;
-  try {
-    auto next = load.settings.open (element);
-    daetalker_check_latent_fit (now->info (), next->info ());
-    Lock lock (slot.mutex_);
+  {
+    Lock lock (mutex_);
     // Only the last load asked for counts.
-    if (load.generation == slot.generation_) {
-      slot.next_.swap (next);
-      slot.next_settings_ = load.settings;
+    if (load.number != number_ || current_ == nullptr)
+      return;
+  }
+  try {
+    auto next = load.settings.open (element_);
+    const auto now = current ();
+    if (now == nullptr)
+      return;
+    daetalker_check_latent_fit (now->info (), next->info ());
+    Lock lock (mutex_);
+    if (load.number == number_) {
+      next_.swap (next);
+      next_settings_ = load.settings;
     }
     return;
   } catch (const Error &error) {
-    daetalker_post_error (element, error, GST_MESSAGE_WARNING);
+    daetalker_post_error (element_, error, GST_MESSAGE_WARNING);
   } catch (const std::exception &error) {
-    daetalker_post_error (element,
+    daetalker_post_error (element_,
                           Error (ErrorCode::failed, load.settings.avatar, error.what (),
                                  "The avatar in use stays"),
                           GST_MESSAGE_WARNING);
   }
-  Lock lock (slot.mutex_);
-  const std::string kept = slot.current_settings_.avatar;
+  Lock lock (mutex_);
+  const std::string kept = current_settings_.avatar;
   lock.unlock ();
-  load.refused (element, load.settings.avatar, kept);
+  load.refused (element_, load.settings.avatar, kept);
 }
 
 std::shared_ptr<daetalker::Avatar>

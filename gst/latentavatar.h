@@ -9,7 +9,7 @@
 #include <mutex>
 #include <string>
 
-#include "avatarsettings.h"
+#include "avatarloads.h"
 #include "models/engine.h"
 
 // Throws daetalker::Error (wrong_model) if `next` cannot take over from `now` within
@@ -19,7 +19,11 @@ void daetalker_check_latent_fit (const daetalker::AvatarInfo &now,
 
 class LatentAvatarSlot {
 public:
-  explicit LatentAvatarSlot (GstElement *element) : element_ (element) {}
+  explicit LatentAvatarSlot (GstElement *element)
+      : element_ (element),
+        loads_ (element, [this] (const AvatarLoad &load) { run_load (load); })
+  {
+  }
 
   // Opens the avatar unless it is open already with these settings.  Throws
   // daetalker::Error.
@@ -46,13 +50,13 @@ public:
   std::shared_ptr<daetalker::Avatar> current () const;
 
 private:
-  struct Load;
-  static void run_load (GstElement *element, gpointer data);
+  void run_load (const AvatarLoad &load);
 
   GstElement *const element_;
   mutable std::mutex mutex_;
   std::shared_ptr<daetalker::Avatar> current_, next_;
   AvatarSettings current_settings_, next_settings_;
   bool started_ = false;
-  guint64 generation_ = 0; // of the last load asked for, or of the last stop
+  guint64 number_ = 0; // of the last load asked for, or of the last stop
+  AvatarLoads loads_;
 };

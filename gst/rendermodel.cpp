@@ -121,14 +121,6 @@ RenderModelSlot::stop ()
 
 // ---- another avatar ----------------------------------------------------------
 
-struct RenderModelSlot::Load {
-  RenderModelSlot *slot; // lives as long as the element, which the call holds
-  AvatarSettings settings;
-  int steps;
-  guint64 number;
-  void (*refused) (GstElement *, const std::string &, const std::string &);
-};
-
 void
 RenderModelSlot::load (const AvatarSettings &settings, int steps,
                        void (*refused) (GstElement *, const std::string &,
@@ -137,24 +129,19 @@ RenderModelSlot::load (const AvatarSettings &settings, int steps,
   Lock lock (mutex_);
   if (current_.avatar == nullptr)
     return;
-  loads_++;
   number_++;
-  gst_element_call_async (element_, run_load,
-                          new Load{this, settings, steps, number_, refused},
-                          [] (gpointer data) { delete (Load *)data; });
+  loads_ += 1 - queue_.add ({settings, steps, number_, refused});
 }
 
 void
-RenderModelSlot::run_load (GstElement *element, gpointer data)
+RenderModelSlot::run_load (const AvatarLoad &load)
 {
-  Load &load = *(Load *)data;
-  RenderModelSlot &slot = *load.slot;
   RenderModel loaded;
   loaded.settings = load.settings;
   std::string reason;
   try {
-    loaded.avatar = load.settings.open (element);
-    slot.check_fit (loaded.info ());
+    loaded.avatar = load.settings.open (element_);
+    check_fit (loaded.info ());
     loaded.start (load.steps);
   } catch (const std::exception &error) {
     loaded = {};
@@ -162,18 +149,18 @@ RenderModelSlot::run_load (GstElement *element, gpointer data)
   }
   // Messages first: whoever waits for the load sees them in order.
   if (loaded.avatar == nullptr) {
-    const auto kept = slot.avatar ();
+    const auto kept = avatar ();
     const std::string path = kept != nullptr ? kept->info ().path : "";
-    load.refused (element, load.settings.avatar, slot.avatar_setting ());
-    GST_ELEMENT_WARNING (element, LIBRARY, SETTINGS,
+    load.refused (element_, load.settings.avatar, avatar_setting ());
+    GST_ELEMENT_WARNING (element_, LIBRARY, SETTINGS,
                          ("%s. Avatar %s stays.", reason.c_str (), path.c_str ()),
                          (nullptr));
   }
-  slot.finish_load (load, std::move (loaded));
+  finish_load (load, std::move (loaded));
 }
 
 void
-RenderModelSlot::finish_load (const Load &load, RenderModel loaded)
+RenderModelSlot::finish_load (const AvatarLoad &load, RenderModel loaded)
 {
   bool waits = false;
   std::string path;

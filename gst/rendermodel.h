@@ -10,7 +10,7 @@
 #include <mutex>
 #include <vector>
 
-#include "avatarsettings.h"
+#include "avatarloads.h"
 #include "models/engine.h"
 
 // An avatar opened for rendering.
@@ -44,7 +44,11 @@ void daetalker_check_render_fit (const daetalker::AvatarInfo &now,
 // are kept for a while.
 class RenderModelSlot {
 public:
-  explicit RenderModelSlot (GstElement *element) : element_ (element) {}
+  explicit RenderModelSlot (GstElement *element)
+      : element_ (element),
+        queue_ (element, [this] (const AvatarLoad &load) { run_load (load); })
+  {
+  }
 
   // NULL->READY and back.  May throw daetalker::Error.
   void open (const AvatarSettings &settings, int steps);
@@ -77,9 +81,8 @@ public:
   std::shared_ptr<daetalker::Avatar> avatar () const;
 
 private:
-  struct Load;
-  static void run_load (GstElement *element, gpointer data);
-  void finish_load (const Load &load, RenderModel loaded);
+  void run_load (const AvatarLoad &load);
+  void finish_load (const AvatarLoad &load, RenderModel loaded);
   void check_fit (const daetalker::AvatarInfo &info) const;
   std::string avatar_setting () const;
   bool fits_stream (const RenderModel &model) const;
@@ -96,9 +99,10 @@ private:
   RenderModel current_;
   std::vector<RenderModel> waiting_; // of different hashes, the newest last
   std::string stream_hash_;
-  int loads_ = 0;       // in progress
+  int loads_ = 0;       // waiting or under way
   int quiet_ = 0;       // frames since the last load
   guint64 number_ = 0;  // of the last load asked for
   guint64 dropped_ = 0; // loads up to this number are of a closed avatar
   bool started_ = false;
+  AvatarLoads queue_;
 };

@@ -3,6 +3,7 @@
 // Many starts, many threads, another avatar while running.
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <thread>
 
@@ -359,4 +360,29 @@ int
 main (int argc, char **argv)
 {
   return run_element_tests (argc, argv);
+}
+
+// An application that sets the property at every turn of a knob, while loading is slow.
+TEST (SpeechSwap, AvatarsSetInARowLoadOneAfterTheOther)
+{
+  nlohmann::json slow = {{"behaviour", {{"load_ms", 20}}}};
+  TestBundle first, second (slow, TestBundle::none, 0.5f);
+  slow["rest_latent"] = {0.75, 0, 0, 0, 0, 0, 0, 0};
+  TestBundle third (slow, TestBundle::none, 0.25f);
+  SpeechHarness t (first, whole);
+  t.start ();
+  t.push (std::vector<float> (16000, 0.5f));
+  const auto threads = [] {
+    const std::filesystem::directory_iterator tasks ("/proc/self/task");
+    return std::distance (begin (tasks), end (tasks));
+  };
+  const auto before = threads ();
+  for (int i = 0; i < 200; i++)
+    g_object_set (t.latents, "avatar", i % 2 ? third.c_str () : second.c_str (), nullptr);
+  EXPECT_LE (threads (), before + 2);
+  const std::string hash = hash_in_caps (t);
+  push_until (t, [&] { return hash_in_caps (t) != hash; });
+  t.push (std::vector<float> (16000, 0.5f));
+  EXPECT_FLOAT_EQ (t.take ().back ().values[0], 1.25f) << "the last one asked for";
+  EXPECT_EQ (pop_error (t.bus).domain, 0u);
 }
