@@ -5,6 +5,7 @@
 
 #include "models/engine.h"
 #include "models/io/tensors.h"
+#include "models/nn/autoencoder_config.h"
 #include "models/nn/weights.h"
 #include "models/studio/progress.h"
 #include "models/studio/training/patches.h"
@@ -65,6 +66,20 @@ fit_eigenfaces (Eigenfaces &eigenfaces, const FrameStore &store, const RegionGai
       torch::cat (rows),
       row_weights (store.landmarks ().index_select (0, frames), store.side (), gains));
   save_tensors (cache, named_weights (*eigenfaces), {}, torch::kHalf);
+}
+
+Eigenfaces
+read_eigenfaces (const std::string &autoencoder)
+{
+  Metadata metadata;
+  const TensorMap weights = load_tensors (autoencoder, &metadata);
+  const auto config =
+      nlohmann::json::parse (metadata.at ("network")).get<AutoencoderConfig> ();
+  if (!config.unet.eigenfaces)
+    return nullptr;
+  Eigenfaces eigenfaces (config.unet.image_size, config.unet.style_channels);
+  load_weights (*eigenfaces, without_prefix (weights, "unet.eigenfaces."), autoencoder);
+  return eigenfaces;
 }
 
 } // namespace daetalker

@@ -18,4 +18,8 @@ namespace daetalker {
 void fit_eigenfaces (Eigenfaces &eigenfaces, const FrameStore &store,
                      const RegionGains &gains, const std::string &cache);
 
+// Of the autoencoder in this file (as train_autoencoder writes it); empty if its latents
+// are of an encoder.
+Eigenfaces read_eigenfaces (const std::string &autoencoder);
+
 } // namespace daetalker

@@ -2,6 +2,7 @@
 #include "models/studio/training/fit_idle.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace daetalker {
 
@@ -28,7 +29,7 @@ eye_aspect_ratios (const Tensor &landmarks)
 }
 
 struct Blink {
-  int64_t frame; // of the clip, at which the eyes are most closed
+  int64_t frame;  // of the clip, at which the eyes are most closed
   float openness; // there, beside the median
 };
 
@@ -72,8 +73,7 @@ sway_of (const FrameStore &store)
     if (clip.held_out || clip.frames < smooth)
       continue;
     const Tensor pose = store.poses ().narrow (0, clip.first, clip.frames);
-    const Tensor glide =
-        torch::avg_pool1d (pose.t ().unsqueeze (0), smooth, 1)[0].t ();
+    const Tensor glide = torch::avg_pool1d (pose.t ().unsqueeze (0), smooth, 1)[0].t ();
     poses.push_back (glide - glide.mean (0, true));
   }
   if (poses.empty ())
@@ -83,16 +83,40 @@ sway_of (const FrameStore &store)
           deviation[2].item<float> ()};
 }
 
+struct Change {
+  float openness;
+  Tensor latents; // [before + after + 1, Z]
+};
+
+std::vector<Tensor>
+deepest (std::vector<Change> changes, double share)
+{
+  std::sort (changes.begin (), changes.end (),
+             [] (const Change &a, const Change &b) { return a.openness < b.openness; });
+  changes.resize (size_t (std::ceil (share * double (changes.size ()))));
+  std::vector<Tensor> latents;
+  for (const Change &change : changes)
+    latents.push_back (change.latents);
+  return latents;
+}
+
+// The blink that is most like all of them.
+Tensor
+typical (const std::vector<Tensor> &blinks, const EyesInLatents *eyes)
+{
+  Tensor all = torch::stack (blinks);
+  if (eyes != nullptr)
+    all = torch::matmul (all, eyes->within);
+  const Tensor look = (eyes != nullptr ? all * eyes->weights : all).flatten (1);
+  return all[torch::cdist (look, look).mean (1).argmin ().item<int64_t> ()];
+}
+
 } // namespace
 
-Idle
-fit_idle (const FrameStore &store, const Tensor &latents)
+IdleFit
+fit_idle (const FrameStore &store, const Tensor &latents, const EyesInLatents *eyes)
 {
   torch::NoGradGuard guard;
-  struct Change {
-    float openness;
-    Tensor latents;
-  };
   std::vector<Change> changes;
   int64_t count = 0, frames = 0;
   for (const Clip &clip : store.clips ()) {
@@ -107,27 +131,24 @@ fit_idle (const FrameStore &store, const Tensor &latents)
         changes.push_back ({blink.openness, change_at (own, blink.frame)});
     }
   }
-  Idle idle;
-  idle.sway = sway_of (store);
+  IdleFit fit;
+  fit.idle.sway = sway_of (store);
   if (changes.empty ())
-    return idle;
+    return fit;
 
   constexpr double frames_a_minute = 25 * 60;
-  idle.blinks_per_minute = double (count) * frames_a_minute / double (frames);
-  std::sort (changes.begin (), changes.end (), [] (const Change &a, const Change &b) {
-    return a.openness < b.openness;
-  });
-  changes.resize ((changes.size () + 1) / 2);
-  Tensor sum = torch::zeros_like (changes[0].latents);
-  for (const Change &change : changes)
-    sum += change.latents;
-  const Tensor mean = (sum / double (changes.size ())).contiguous ();
+  fit.idle.blinks_per_minute = double (count) * frames_a_minute / double (frames);
+  const Tensor shown = typical (deepest (changes, 0.25), eyes).contiguous ();
   // Its ends are zero.
-  for (int64_t f = 1; f + 1 < mean.size (0); f++) {
-    const float *row = mean[f].data_ptr<float> ();
-    idle.blink.emplace_back (row, row + mean.size (1));
+  for (int64_t f = 1; f + 1 < shown.size (0); f++) {
+    const float *row = shown[f].data_ptr<float> ();
+    fit.idle.blink.emplace_back (row, row + shown.size (1));
   }
-  return idle;
+  // Where all of them go on average: one alone goes elsewhere, too.
+  const Tensor mean = torch::stack (deepest (changes, 0.5)).mean (0);
+  const Tensor furthest = mean[mean.norm (2, 1).argmax ().item<int64_t> ()];
+  fit.shutting = furthest / furthest.norm ().clamp_min (1e-9);
+  return fit;
 }
 
 } // namespace daetalker

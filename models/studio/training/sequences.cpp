@@ -9,10 +9,12 @@
 #include "models/nn/precision.h"
 #include "models/nn/weights.h"
 #include "models/studio/progress.h"
+#include "models/studio/training/fit_eigenfaces.h"
 #include "models/studio/training/fit_idle.h"
 #include "models/studio/training/frame_latents.h"
 #include "models/studio/training/listener.h"
 #include "models/studio/training/other_voices.h"
+#include "models/studio/training/region_mask.h"
 
 namespace daetalker {
 
@@ -81,20 +83,34 @@ to_pose (const Tensor &row)
 // When somebody blinks can hardly be foretold, and half a blink on average is what nobody
 // should see: the direction in which latents go while eyes shut is left out.
 Tensor
-without_blinks (const Tensor &changes, const Idle &idle)
+without_blinks (const Tensor &changes, const Tensor &shutting)
 {
-  Tensor largest;
-  double size = 0;
-  for (const std::vector<float> &change : idle.blink) {
-    const Tensor row = torch::tensor (change);
-    if (const double norm = row.norm ().item<double> (); norm > size) {
-      largest = row / norm;
-      size = norm;
-    }
-  }
-  return largest.defined ()
-             ? changes - torch::outer (torch::mv (changes, largest), largest)
+  return shutting.defined ()
+             ? changes - torch::outer (torch::mv (changes, shutting), shutting)
              : changes;
+}
+
+// Where eigenfaces show the eyes, which lie where they lie on average.
+EyesInLatents
+eyes_in (Eigenfaces eigenfaces, const Tensor &landmarks)
+{
+  const Tensor face = landmarks.mean (0);
+  const auto eye = [&] (int64_t first) {
+    return region_mask (face.narrow (0, first, 6), eigenfaces->side (), 0.8, 0.62);
+  };
+  return {eigenfaces->within (torch::maximum (eye (36), eye (42))),
+          eigenfaces->deviations ()};
+}
+
+IdleFit
+fit_idle_of (const FrameStore &store, const Tensor &latents,
+             const std::string &autoencoder)
+{
+  const Eigenfaces eigenfaces = read_eigenfaces (autoencoder);
+  if (!eigenfaces)
+    return fit_idle (store, latents);
+  const EyesInLatents eyes = eyes_in (eigenfaces, store.landmarks ());
+  return fit_idle (store, latents, &eyes);
 }
 
 // Mouths are shut and lips at rest in the silence before each sentence; the real
@@ -139,7 +155,8 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
   SequenceSet set;
   set.frames = store.frames ();
   set.mouth = mouths.mean (0);
-  set.facts.idle = fit_idle (store, latents);
+  const IdleFit idle = fit_idle_of (store, latents, autoencoder);
+  set.facts.idle = idle.idle;
   Progress progress ("speech features", store.clips ().size ());
   for (size_t i = 0; i < store.clips ().size (); i++) {
     const Clip &clip = store.clips ()[i];
@@ -147,7 +164,7 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
       return rows.narrow (0, clip.first, clip.frames);
     };
     Tensor clip_latents =
-        without_blinks (of_clip (latents) - means[i], set.facts.idle) + means[anchor];
+        without_blinks (of_clip (latents) - means[i], idle.shutting) + means[anchor];
     Tensor clip_pose = of_clip (store.poses ()) - pose_means[i] + pose_means[anchor];
     Tensor clip_lips = of_clip (lips);
     clip_lips = clip_lips - clip_lips.mean (0, true);

@@ -9,6 +9,7 @@
 #include "models/engine/chunker.h"
 #include "models/nn/speech2latent.h"
 #include "models/nn/weights.h"
+#include "models/studio/training/fit_eigenfaces.h"
 #include "models/studio/training/lip_reading.h"
 #include "models/studio/training/write_mouth_book.h"
 #include "models/studio/training/optimizer.h"

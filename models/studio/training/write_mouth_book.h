@@ -9,15 +9,11 @@
 
 namespace daetalker {
 
-// Of the autoencoder in this file (as train_autoencoder writes it); empty if its latents
-// are of an encoder.
-Eigenfaces read_eigenfaces (const std::string &autoencoder);
-
 // Of the training clips as they were filmed: as many pages as there may be.
 int64_t filmed_frames (const SequenceSet &set);
 
-// Pages are drawn from these.  The mouth's region is an ellipse about the lips, with a soft
-// edge.
+// Pages are drawn from these.  The mouth's region is an ellipse about the lips, with a
+// soft edge.
 void write_mouth_book (MouthBook book, Eigenfaces eigenfaces, const SequenceSet &set);
 
 } // namespace daetalker
