@@ -87,6 +87,7 @@ FrameStats::to_structure (const gchar *name, const gchar *count_name, const gcha
       name, count_name, G_TYPE_UINT64, count_, "dropped", G_TYPE_UINT64, dropped_, "fps",
       G_TYPE_DOUBLE, fps, "p50-ms", G_TYPE_DOUBLE,
       (double)percentile_unlocked (0.50) / ms, "p95-ms", G_TYPE_DOUBLE,
-      (double)percentile_unlocked (0.95) / ms, "device", G_TYPE_STRING, device,
+      (double)percentile_unlocked (0.95) / ms, "p99-ms", G_TYPE_DOUBLE,
+      (double)percentile_unlocked (0.99) / ms, "device", G_TYPE_STRING, device,
       "precision", G_TYPE_STRING, precision, nullptr);
 }

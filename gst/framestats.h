@@ -33,8 +33,8 @@ public:
   gsize times () const;
 
   // `count_name` (guint64, frames computed), dropped (guint64), fps (double,
-  // frames per second of wall clock, 0 before the second frame), p50-ms and
-  // p95-ms (double) over the last `window` frames, device, precision.
+  // frames per second of wall clock, 0 before the second frame), p50-ms, p95-ms and
+  // p99-ms (double) over the last `window` frames, device, precision.
   GstStructure *to_structure (const gchar *name, const gchar *count_name,
                               const gchar *device, const gchar *precision) const;
 

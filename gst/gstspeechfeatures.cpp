@@ -565,10 +565,11 @@ gst_speech_features_get_property (GObject *object, guint id, GValue *value,
     g_value_set_uint64 (value, priv->latency);
   } else if (id == PROP_STATS) {
     const auto &encoder = priv->opened.encoder;
-    g_value_take_boxed (
-        value, priv->stats.to_structure ("daetalker-stats", "frames",
-                                         encoder ? encoder->info ().device.c_str () : "",
-                                         priv->opened.precision.c_str ()));
+    GstStructure *stats = priv->stats.to_structure (
+        "daetalker-stats", "frames", encoder ? encoder->info ().device.c_str () : "",
+        priv->opened.precision.c_str ());
+    gst_structure_set (stats, "chunk-frames", G_TYPE_INT, priv->window.chunk, nullptr);
+    g_value_take_boxed (value, stats);
   } else {
     known = priv->settings.get (id, PROP_SETTINGS, value);
   }

@@ -80,8 +80,7 @@ daetalker_install_readings (GObjectClass *klass, guint latency_id, guint stats_i
   g_object_class_install_property (
       klass, stats_id,
       g_param_spec_boxed ("stats", "Statistics",
-                          "frames (rendered, encoded), dropped, fps, p50-ms and p95-ms "
-                          "per frame, device, "
-                          "precision",
+                          "frames (rendered, encoded), dropped, fps, p50-ms, p95-ms and "
+                          "p99-ms per frame, device, precision",
                           GST_TYPE_STRUCTURE, readable));
 }

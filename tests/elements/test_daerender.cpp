@@ -488,12 +488,13 @@ TEST (Stats, SayWhatHappened)
     r.red_of (0.5, n);
   g_autoptr (GstStructure) stats = nullptr;
   g_object_get (r.element, "stats", &stats, nullptr);
-  gdouble fps = 0, p50 = 0, p95 = 0;
+  gdouble fps = 0, p50 = 0, p95 = 0, p99 = 0;
   ASSERT_TRUE (gst_structure_get (stats, "fps", G_TYPE_DOUBLE, &fps, "p50-ms",
                                   G_TYPE_DOUBLE, &p50, "p95-ms", G_TYPE_DOUBLE, &p95,
-                                  nullptr));
+                                  "p99-ms", G_TYPE_DOUBLE, &p99, nullptr));
   EXPECT_GE (p50, 3);
   EXPECT_GE (p95, p50);
+  EXPECT_GE (p99, p95);
   EXPECT_GT (fps, 1);
   EXPECT_LT (fps, 334);
   EXPECT_STREQ (gst_structure_get_string (stats, "device"), "cpu");

@@ -97,6 +97,23 @@ TEST (FeatureLatency, IsExact)
   EXPECT_EQ (longest, latency_of (t.features));
 }
 
+TEST (FeatureChunk, IsInTheStats)
+{
+  TestBundle bundle;
+  for (const auto &[launch, frames] :
+       {std::pair ("speechfeatures name=f", 2),
+        std::pair ("speechfeatures name=f chunk-duration=100", 5),
+        std::pair ("speechfeatures name=f chunk-duration=0", 0)}) {
+    SpeechHarness t (bundle, launch);
+    t.start ();
+    g_autoptr (GstStructure) stats = nullptr;
+    g_object_get (t.features, "stats", &stats, nullptr);
+    gint chunk = -1;
+    EXPECT_TRUE (gst_structure_get_int (stats, "chunk-frames", &chunk));
+    EXPECT_EQ (chunk, frames) << launch;
+  }
+}
+
 // Features come in at their own timestamps, as speechfeatures promises.
 TEST (LatentLatency, IsExactAtTheNativeRate)
 {
