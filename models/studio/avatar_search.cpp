@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/studio/avatar_search.h"
 
+#include "models/engine.h"
+
 #include <filesystem>
 #include <glib.h>
 #include <sstream>
@@ -43,6 +45,20 @@ find_avatar (const std::string &name)
       return folder;
   }
   return "";
+}
+
+std::string
+require_avatar (const std::string &name)
+{
+  const std::string avatar = find_avatar (name);
+  if (!avatar.empty ())
+    return avatar;
+  std::string places;
+  for (const std::string &place : avatar_places ())
+    places += (places.empty () ? "" : ", ") + place;
+  throw Error (ErrorCode::not_found, name.empty () ? "avatar" : name,
+               "it is no avatar's folder, and no avatar of that name is in " + places,
+               "`daetalker info` lists the avatars");
 }
 
 } // namespace daetalker

@@ -15,4 +15,7 @@ std::vector<std::string> avatar_places ();
 // ships); empty if there is none.
 std::string find_avatar (const std::string &name);
 
+// The same.  Throws Error (not_found) that names the places if there is none.
+std::string require_avatar (const std::string &name);
+
 } // namespace daetalker

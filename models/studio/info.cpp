@@ -3,18 +3,15 @@
 
 #include "models/io/bundle.h"
 #include "models/studio/avatar_search.h"
+#include "models/studio/cpu.h"
 #include "models/studio/gst_pointers.h"
 #include "models/studio/torch_version.h"
 #include "models/studio/video_pipeline.h"
 
-#include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <gmodule.h>
-#include <iterator>
 #include <set>
 #include <sstream>
-#include <thread>
 
 namespace daetalker {
 
@@ -46,35 +43,16 @@ find_versions (Findings &findings)
   findings.push_back ({"oneDNN", onednn_version ()});
 }
 
-// Of the flags in /proc/cpuinfo those that the networks can use.
-std::string
-useful_cpu_features (const std::string &flags)
-{
-  std::istringstream words (flags);
-  const std::set<std::string> present (std::istream_iterator<std::string>{words}, {});
-  std::string found;
-  for (const char *feature : {"avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile",
-                              "amx_bf16", "asimd", "sve", "bf16"})
-    if (present.count (feature))
-      found += (found.empty () ? "" : " ") + std::string (feature);
-  return found.empty () ? "no vector extension that matters" : found;
-}
-
 void
 find_cpu (Findings &findings)
 {
-  std::ifstream file ("/proc/cpuinfo");
-  std::string model = "unknown model", flags;
-  for (std::string line; std::getline (file, line);) {
-    const std::string value = line.substr (std::min (line.size (), line.find (':') + 2));
-    if (line.rfind ("model name", 0) == 0)
-      model = value;
-    else if (line.rfind ("flags", 0) == 0)
-      flags = value;
-  }
-  findings.push_back ({"CPU", model + ", " +
-                                  std::to_string (std::thread::hardware_concurrency ()) +
-                                  " cores: " + useful_cpu_features (flags)});
+  const Cpu cpu = read_cpu ();
+  std::string features;
+  for (const std::string &feature : cpu.features)
+    features += " " + feature;
+  findings.push_back (
+      {"CPU", cpu.model + ", " + std::to_string (cpu.cores) + " cores:" +
+                  (features.empty () ? " no vector extension that matters" : features)});
 }
 
 // Where the elements look: see gst/engineloader.h.

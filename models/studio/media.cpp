@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/studio/media.h"
 
-#include "models/studio/gst_pointers.h"
+#include "models/studio/gst_errors.h"
 
 #include <algorithm>
 #include <atomic>
@@ -218,17 +218,12 @@ Decoding::take_speech (GstSample *sample)
 void
 Decoding::fail (GstMessage *message) const
 {
-  GError *error = nullptr;
-  gst_message_parse_error (message, &error, nullptr);
-  GErrorPointer owned (error);
-  std::string reason = error->message;
-  while (!reason.empty () && (reason.back () == '.' || reason.back () == '\n'))
-    reason.pop_back ();
+  const GErrorPointer error = error_of (message);
   const bool codec =
       error->domain == GST_CORE_ERROR ||
-      g_error_matches (error, GST_STREAM_ERROR, GST_STREAM_ERROR_CODEC_NOT_FOUND);
+      g_error_matches (error.get (), GST_STREAM_ERROR, GST_STREAM_ERROR_CODEC_NOT_FOUND);
   throw Error (
-      ErrorCode::unreadable, path_, reason,
+      ErrorCode::unreadable, path_, reason_of (*error),
       codec ? "Install the decoder (gstreamer1.0-libav has most of them), or convert "
               "the file"
             : "Give a video file that `gst-play-1.0` plays");

@@ -37,16 +37,7 @@ check_audio (const std::string &path)
 nlohmann::json
 recipe (const std::string &audio, const RenderOptions &options)
 {
-  const std::string avatar = find_avatar (options.avatar);
-  if (avatar.empty ()) {
-    std::string places;
-    for (const std::string &place : avatar_places ())
-      places += (places.empty () ? "" : ", ") + place;
-    throw Error (ErrorCode::not_found,
-                 options.avatar.empty () ? "avatar" : options.avatar,
-                 "it is no avatar's folder, and no avatar of that name is in " + places,
-                 "`daetalker info` lists the avatars");
-  }
+  const std::string avatar = require_avatar (options.avatar);
   return {{"audio_sha256", sha256_of_file (audio)},
           {"avatar_sha256", sha256_of_file (avatar + "/avatar.json")},
           {"steps", options.steps}};

@@ -5,14 +5,18 @@
 #include <gst/app/gstappsink.h>
 
 #include "models/engine.h"
-#include "models/studio/gst_pointers.h"
+#include "models/studio/gst_errors.h"
 
 namespace daetalker {
 
 namespace {
 
+constexpr GstClockTime poll_interval = 100 * GST_MSECOND;
+constexpr int stall_limit = 600; // intervals
+
 constexpr const char *description =
-    "filesrc name=file ! decodebin ! audioconvert ! audioresample ! "
+    "filesrc name=file ! decodebin expose-all-streams=false caps=audio/x-raw ! "
+    "audioconvert ! audioresample ! "
     "audio/x-raw,format=S16LE,rate=16000,channels=1 ! "
     "appsink name=samples sync=false max-buffers=64";
 
@@ -21,6 +25,18 @@ refuse (const std::string &path, const std::string &reason)
 {
   throw Error (ErrorCode::unreadable, path, reason,
                "Give a sound file that gst-discoverer-1.0 can read");
+}
+
+void
+append (GstSample *sample, std::vector<std::int16_t> &samples)
+{
+  GstBuffer *buffer = gst_sample_get_buffer (sample);
+  GstMapInfo map;
+  if (!gst_buffer_map (buffer, &map, GST_MAP_READ))
+    return;
+  const auto *begin = reinterpret_cast<const std::int16_t *> (map.data);
+  samples.insert (samples.end (), begin, begin + map.size / sizeof (*begin));
+  gst_buffer_unmap (buffer, &map);
 }
 
 struct Stopped {
@@ -40,6 +56,8 @@ read_sound (const std::string &path)
     throw Error (ErrorCode::not_found, path, "there is no such file", "Correct the path");
   if (std::filesystem::is_directory (path))
     refuse (path, "it is a folder");
+  if (!std::filesystem::is_regular_file (path)) // which may wait for a writer for ever
+    refuse (path, "it is no regular file");
   GError *problem = nullptr;
   const std::unique_ptr<GstElement, Stopped> pipeline (
       gst_parse_launch (description, &problem));
@@ -54,25 +72,26 @@ read_sound (const std::string &path)
   g_object_set (source.get (), "location", path.c_str (), nullptr);
   gst_element_set_state (pipeline.get (), GST_STATE_PLAYING);
 
-  std::vector<std::int16_t> samples;
-  while (GstSample *pulled = gst_app_sink_pull_sample (GST_APP_SINK (sink.get ()))) {
-    const GstSamplePointer sample (pulled);
-    GstMapInfo map;
-    if (!gst_buffer_map (gst_sample_get_buffer (pulled), &map, GST_MAP_READ))
-      continue;
-    const auto *begin = reinterpret_cast<const std::int16_t *> (map.data);
-    samples.insert (samples.end (), begin, begin + map.size / sizeof (*begin));
-    gst_buffer_unmap (gst_sample_get_buffer (pulled), &map);
-  }
   const GstBusPointer bus (gst_element_get_bus (pipeline.get ()));
-  const GstMessagePointer failure (gst_bus_pop_filtered (bus.get (), GST_MESSAGE_ERROR));
-  if (failure) {
-    GError *error = nullptr;
-    gst_message_parse_error (failure.get (), &error, nullptr);
-    const GErrorPointer reason (error);
-    refuse (path, reason->message);
+  GstAppSink *samples_out = GST_APP_SINK (sink.get ());
+  std::vector<std::int16_t> samples;
+  for (int stalled = 0; stalled < stall_limit; stalled++) {
+    const bool ended = gst_app_sink_is_eos (samples_out);
+    const GstSamplePointer sample (
+        ended ? nullptr : gst_app_sink_try_pull_sample (samples_out, poll_interval));
+    // What fails before the sound is found does not end the stream.
+    const GstMessagePointer failure (
+        gst_bus_pop_filtered (bus.get (), GST_MESSAGE_ERROR));
+    if (failure)
+      refuse (path, reason_of (*error_of (failure.get ())));
+    if (ended)
+      return samples;
+    if (!sample)
+      continue;
+    stalled = 0;
+    append (sample.get (), samples);
   }
-  return samples;
+  refuse (path, "nothing was decoded for a minute");
 }
 
 } // namespace daetalker

@@ -2,7 +2,7 @@
 #include "models/studio/video_pipeline.h"
 
 #include "models/engine.h"
-#include "models/studio/gst_pointers.h"
+#include "models/studio/gst_errors.h"
 #include "models/studio/media.h"
 
 #include <algorithm>
@@ -51,12 +51,7 @@ on_pad (GstElement *, GstPad *pad, gpointer data)
 [[noreturn]] void
 fail (GstMessage *message, const VideoRequest &request, bool from_decoder)
 {
-  GError *error = nullptr;
-  gst_message_parse_error (message, &error, nullptr);
-  GErrorPointer owned (error);
-  std::string reason = error->message;
-  while (!reason.empty () && (reason.back () == '.' || reason.back () == '\n'))
-    reason.pop_back ();
+  const std::string reason = reason_of (*error_of (message));
   if (from_decoder)
     throw Error (ErrorCode::unreadable, request.audio, reason,
                  "Give a sound file that `gst-play-1.0` plays");

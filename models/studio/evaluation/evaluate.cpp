@@ -139,10 +139,7 @@ public:
   explicit Evaluation (const EvaluationOptions &options)
       : options_ (options), predictor_ ("")
   {
-    const std::string folder = find_avatar (options.avatar);
-    if (folder.empty ())
-      throw Error (ErrorCode::not_found, options.avatar, "no avatar is there",
-                   "Name an avatar's folder; `daetalker info` lists those found");
+    const std::string folder = require_avatar (options.avatar);
     avatar_ = torch_engine ().open_avatar (folder, {}, options.allow_unconsented);
     renderer_ = avatar_->open_renderer ();
     encoder_ = avatar_->open_image_encoder ();
