@@ -8,6 +8,7 @@
 
 namespace daetalker {
 
+void add_bench_command (CLI::App &app);
 void add_evaluate_command (CLI::App &app);
 void add_info_command (CLI::App &app);
 void add_prepare_command (CLI::App &app);

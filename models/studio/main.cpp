@@ -19,6 +19,7 @@ main (int argc, char **argv)
   daetalker::add_train_encoder_command (app);
   daetalker::add_render_command (app);
   daetalker::add_evaluate_command (app);
+  daetalker::add_bench_command (app);
   daetalker::add_info_command (app);
   try {
     app.parse (argc, argv);

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/studio/bench/bench.h"
+
+#include "models/engine.h"
+#include "models/io/files.h"
+#include "models/studio/avatar_search.h"
+#include "models/studio/bench/build_commit.h"
+#include "models/studio/bench/made_speech.h"
+#include "models/studio/bench/network_timing.h"
+#include "models/studio/bench/pipeline_timing.h"
+#include "models/studio/cpu.h"
+#include "models/studio/progress.h"
+#include "models/studio/sound.h"
+#include "models/studio/torch_version.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+namespace daetalker {
+
+namespace {
+
+using nlohmann::json;
+
+// Before minutes are spent on what could not be written.
+void
+check_output (const std::string &path)
+{
+  if (std::filesystem::is_directory (path))
+    throw Error (ErrorCode::unreadable, path, "it is a folder",
+                 "Name a file for the figures");
+  const AtomicFile writable (path);
+}
+
+PipelineRequest
+request_of (const BenchOptions &options)
+{
+  PipelineRequest request;
+  request.avatar = require_avatar (options.avatar);
+  request.speech = options.audio.empty () ? made_speech () : read_sound (options.audio);
+  if (request.speech.empty ())
+    throw Error (ErrorCode::wrong_model, options.audio, "its sound has no samples",
+                 "Give a file with speech");
+  request.samples = std::size_t (std::llround (options.seconds * speech_rate));
+  request.steps = options.steps;
+  request.threads = options.threads;
+  request.allow_unconsented = options.allow_unconsented;
+  return request;
+}
+
+json
+json_of (const Percentiles &stage)
+{
+  return {{"p50_ms", stage.p50}, {"p95_ms", stage.p95}, {"p99_ms", stage.p99}};
+}
+
+json
+json_of (const EvaluationTime &time)
+{
+  return {{"gflop", time.gflop},
+          {"ms", time.ms},
+          {"rounds", time.rounds},
+          {"gflop_per_s", time.gflop_per_s ()}};
+}
+
+json
+bench_pipeline (const PipelineRequest &request)
+{
+  const double seconds = double (request.samples) / speech_rate;
+  Progress progress ("speech to face, s", std::size_t (std::ceil (seconds)));
+  std::size_t shown = 0;
+  const PipelineTiming timing = time_pipeline (request, [&] (double made) {
+    const auto done = std::size_t (std::min (made, seconds));
+    progress.add (done - shown);
+    shown = done;
+  });
+  progress.add (std::size_t (std::ceil (seconds)) - shown);
+  const double frames = double (timing.frames);
+  return {{"seconds", seconds},
+          {"frames", timing.frames},
+          {"frames_per_second", frames / timing.wall_seconds},
+          {"real_time_factor", timing.wall_seconds / seconds},
+          {"first_frame_ms", timing.first_frame_ms},
+          {"load_seconds", timing.load_seconds},
+          {"wall_seconds", timing.wall_seconds},
+          {"cpu_ms_per_frame", 1e3 * timing.cpu_seconds / frames},
+          {"peak_memory_mib", timing.peak_memory_mib},
+          {"device", timing.device},
+          {"precision", timing.precision},
+          {"chunk_frames", timing.chunk_frames},
+          {"features", json_of (timing.features)},
+          {"latents", json_of (timing.latents)},
+          {"render", json_of (timing.render)}};
+}
+
+json
+bench_ffhq256 (const BenchOptions &options)
+{
+  const UNetConfig shape = ffhq256_autoencoder ().unet;
+  json figures = json::object ();
+  for (const std::string &precision : precisions_to_time ())
+    figures[precision] = json_of (time_unet (shape, precision, options.threads));
+  return figures;
+}
+
+json
+bench_peak (const PipelineRequest &request)
+{
+  const std::string precision = fast_precision ();
+  const EvaluationTime renderer = time_renderer (
+      request.avatar, request.steps, request.threads, request.allow_unconsented);
+  const ConvolutionPeak peak = find_convolution_peak (precision, request.threads);
+  json convolution = json_of (peak.time);
+  convolution["shape"] = peak.shape;
+  return {{"precision", precision},
+          {"renderer", json_of (renderer)},
+          {"convolution", convolution},
+          {"share", renderer.gflop_per_s () / peak.time.gflop_per_s ()}};
+}
+
+} // namespace
+
+json
+run_bench (const BenchOptions &options)
+{
+  if (!options.json.empty ())
+    check_output (options.json);
+  const PipelineRequest request = request_of (options);
+  const Cpu cpu = read_cpu ();
+  json figures = {
+      {"software",
+       {{"daetalker", DAETALKER_VERSION},
+        {"commit", build_commit ()},
+        {"libtorch", torch_version ()},
+        {"onednn", onednn_version ()}}},
+      {"machine", {{"cpu", cpu.model}, {"cores", cpu.cores}, {"features", cpu.features}}},
+      {"settings",
+       {{"avatar", request.avatar},
+        {"audio", options.audio},
+        {"steps", options.steps},
+        {"threads", network_threads (options.threads)}}}};
+  // First: the process's memory is the pipeline's alone until then.
+  figures["pipeline"] = bench_pipeline (request);
+  if (options.ffhq256)
+    figures["ffhq256"] = bench_ffhq256 (options);
+  if (options.peak)
+    figures["peak"] = bench_peak (request);
+  if (!options.json.empty ())
+    replace_file (options.json,
+                  figures.dump (1, ' ', false, json::error_handler_t::replace) + "\n");
+  return figures;
+}
+
+} // namespace daetalker

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// How fast networks, and the convolutions they are made of, are evaluated here.  All
+// on the device that `auto` takes, warm, one thing at a time; `threads`: 0 = as LibTorch
+// chooses.
+#pragma once
+
+#include "models/nn/autoencoder_config.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace daetalker {
+
+// One evaluation.
+struct EvaluationTime {
+  double gflop = 0; // as FlopCounter counts
+  double ms = 0;    // median
+  int rounds = 0;   // of how many
+
+  double gflop_per_s () const { return gflop / ms * 1e3; }
+};
+
+// Runs `evaluate` once to warm up, then five times and for half a second at least.
+// It must call LibTorch on the calling thread.
+EvaluationTime time_evaluation (const std::function<void ()> &evaluate);
+
+// What `threads` comes to.
+int network_threads (int threads);
+
+// The precision that `auto` takes: "float32", "bfloat16".
+std::string fast_precision ();
+
+// float32, and fast_precision() where that is another.
+std::vector<std::string> precisions_to_time ();
+
+// A UNet of this shape with random weights, one picture.
+EvaluationTime time_unet (const UNetConfig &config, const std::string &precision,
+                          int threads);
+
+// The network of an avatar's renderer, one picture in fast_precision().  Throws Error
+// as Engine::open_avatar does; wrong_model if the avatar does not render in `steps`.
+EvaluationTime time_renderer (const std::string &avatar, int steps, int threads,
+                              bool allow_unconsented);
+
+struct ConvolutionPeak {
+  std::string shape; // "16x256x32x32": pictures, channels in and out, height, width
+  EvaluationTime time;
+};
+
+// The fastest of several 3x3 convolutions, channels-last, in `precision`, by
+// GFLOP/s.
+ConvolutionPeak find_convolution_peak (const std::string &precision, int threads);
+
+} // namespace daetalker

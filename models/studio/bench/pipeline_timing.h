@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// How fast speech becomes a face: daetalkerbin, fed as fast as it takes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace daetalker {
+
+struct PipelineRequest {
+  std::string avatar;               // the bundle's folder
+  std::vector<std::int16_t> speech; // 16 kHz, mono; not empty
+  std::size_t samples = 0;          // to play: of `speech`, repeated if need be
+  int steps = 1;
+  int threads = 0; // 0: as LibTorch chooses
+  bool allow_unconsented = false;
+};
+
+// Milliseconds that so many of the last 250 frames did not exceed.
+struct Percentiles {
+  double p50 = 0, p95 = 0, p99 = 0;
+};
+
+struct PipelineTiming {
+  std::uint64_t frames = 0;  // pictures that came out
+  double load_seconds = 0;   // until speech is wanted: engine, avatar, a first evaluation
+  double wall_seconds = 0;   // from the first speech to the end of the stream
+  double first_frame_ms = 0; // from the first speech to the first picture
+  double cpu_seconds = 0;    // meanwhile, of all threads
+  double peak_memory_mib = 0; // resident, of the process, until the end of the stream
+  int chunk_frames = 0;       // feature frames in a chunk; 0: all
+  Percentiles features;       // per chunk
+  Percentiles latents;        // per frame
+  Percentiles render;         // per frame
+  std::string device, precision;
+};
+
+// `on_progress` is called with the seconds of video made so far, now and then.
+//
+// Throws Error: not_found (an element), failed (whatever an element reports, with
+// its reason and remedy).
+PipelineTiming time_pipeline (const PipelineRequest &request,
+                              const std::function<void (double seconds)> &on_progress);
+
+} // namespace daetalker

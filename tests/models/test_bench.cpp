@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// What `daetalker bench` counts and times, where the figure is known.
+#include "models/nn/unet.h"
+#include "models/studio/bench/flop_counter.h"
+#include "models/studio/bench/made_speech.h"
+#include "models/studio/bench/network_timing.h"
+#include "models/studio/bench/process_usage.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <gtest/gtest.h>
+#include <thread>
+
+using namespace daetalker;
+
+namespace {
+
+std::int64_t
+flops_of (const std::function<void ()> &computation)
+{
+  const torch::NoGradGuard no_grad;
+  const FlopCounter counter;
+  computation ();
+  return counter.flops ();
+}
+
+} // namespace
+
+TEST (FlopCounter, ConvolutionByHand)
+{
+  const auto x = torch::randn ({2, 3, 8, 10});
+  const auto weight = torch::randn ({5, 3, 3, 3}), bias = torch::randn ({5});
+  // Outputs 2 x 5 x 8 x 10, each of 3 x 3 x 3 multiply-adds.
+  EXPECT_EQ (flops_of ([&] { torch::conv2d (x, weight, bias, 1, 1); }),
+             2 * (2 * 5 * 8 * 10) * 27);
+  // With stride 2 a quarter of them.
+  EXPECT_EQ (flops_of ([&] { torch::conv2d (x, weight, bias, 2, 1); }),
+             2 * (2 * 5 * 4 * 5) * 27);
+}
+
+TEST (FlopCounter, GroupsDilationAndOneDimension)
+{
+  const auto x = torch::randn ({1, 4, 9, 9});
+  const auto grouped = torch::randn ({6, 2, 3, 3});
+  EXPECT_EQ (flops_of ([&] { torch::conv2d (x, grouped, {}, 1, 1, 1, 2); }),
+             2 * (6 * 9 * 9) * 18);
+  EXPECT_EQ (flops_of ([&] { torch::conv2d (x, grouped, {}, 1, 1, 2, 2); }),
+             2 * (6 * 7 * 7) * 18);
+  const auto wave = torch::randn ({1, 4, 20}), kernel = torch::randn ({3, 4, 5});
+  EXPECT_EQ (flops_of ([&] { torch::conv1d (wave, kernel); }), 2 * (3 * 16) * 20);
+}
+
+TEST (FlopCounter, TransposedConvolution)
+{
+  const auto x = torch::randn ({1, 4, 5, 5}), weight = torch::randn ({4, 6, 2, 2});
+  EXPECT_EQ (flops_of ([&] { torch::conv_transpose2d (x, weight, {}, 2); }),
+             2 * (4 * 5 * 5) * (6 * 2 * 2));
+}
+
+TEST (FlopCounter, LinearLayerByHand)
+{
+  torch::nn::Linear layer (7, 11);
+  const auto rows = torch::randn ({3, 7});
+  EXPECT_EQ (flops_of ([&] { layer (rows); }), 2 * 3 * 7 * 11);
+  EXPECT_EQ (flops_of ([&] { layer (rows.view ({1, 3, 7})); }), 2 * 3 * 7 * 11);
+  torch::nn::Linear no_bias (torch::nn::LinearOptions (7, 11).bias (false));
+  EXPECT_EQ (flops_of ([&] { no_bias (rows); }), 2 * 3 * 7 * 11);
+}
+
+TEST (FlopCounter, MatrixProducts)
+{
+  const auto a = torch::randn ({2, 3, 4}), b = torch::randn ({2, 4, 5});
+  EXPECT_EQ (flops_of ([&] { torch::bmm (a, b); }), 2 * 2 * 3 * 4 * 5);
+  EXPECT_EQ (flops_of ([&] { torch::matmul (a, b); }), 2 * 2 * 3 * 4 * 5);
+  EXPECT_EQ (flops_of ([&] { torch::matmul (a, b[0]); }), 2 * 2 * 3 * 4 * 5);
+  EXPECT_EQ (flops_of ([&] { torch::matmul (a[0], b[0].select (1, 0)); }), 2 * 3 * 4);
+}
+
+TEST (FlopCounter, CountsNothingElse)
+{
+  const auto x = torch::randn ({1, 8, 16, 16}), weight = torch::randn ({8, 8, 3, 3});
+  EXPECT_EQ (flops_of ([&] { torch::silu (x) + torch::avg_pool2d (x, 2).sum (); }), 0);
+  EXPECT_EQ (flops_of ([&] {
+               std::thread ([&] { torch::conv2d (x, weight, {}, 1, 1); }).join ();
+             }),
+             0);
+  torch::conv2d (x, weight, {}, 1, 1); // between two counters
+  EXPECT_EQ (flops_of ([] {}), 0);
+}
+
+TEST (NetworkTiming, CountsWhatTheUNetIsMadeOf)
+{
+  UNetConfig config;
+  config.image_size = 16;
+  config.model_channels = 32;
+  config.channel_mult = {1};
+  config.num_res_blocks = 1;
+  config.attention_resolutions = {};
+  config.middle_attention = false;
+  config.embed_channels = 32;
+  config.style_channels = 8;
+  constexpr std::int64_t pixels = 16 * 16, conv = 9 * pixels;
+  const auto block = [] (std::int64_t in, std::int64_t out) {
+    return conv * (in + out) * out + (in == out ? 0 : pixels * in * out) + 32 * 2 * out +
+           8 * out;
+  };
+  const std::int64_t multiply_adds = 2 * 32 * 32 +        // time embedding
+                                     conv * 3 * 32 +      // stem
+                                     3 * block (32, 32) + // down and middle
+                                     2 * block (64, 32) + // up, with laterals
+                                     conv * 32 * 3;       // head
+  const EvaluationTime time = time_unet (config, "float32", 1);
+  EXPECT_DOUBLE_EQ (time.gflop, 2e-9 * double (multiply_adds));
+  EXPECT_GE (time.rounds, 5);
+  EXPECT_GT (time.ms, 0);
+  EXPECT_DOUBLE_EQ (time.gflop_per_s (), time.gflop / time.ms * 1000);
+}
+
+TEST (NetworkTiming, FloatIsTimedFirstAndTheFastPrecisionToo)
+{
+  const auto precisions = precisions_to_time ();
+  EXPECT_EQ (precisions.front (), "float32");
+  EXPECT_EQ (precisions.back (), fast_precision ());
+  EXPECT_EQ (network_threads (3), 3);
+  EXPECT_GE (network_threads (0), 1);
+}
+
+TEST (MadeSpeech, IsHeardAndPauses)
+{
+  const std::vector<std::int16_t> speech = made_speech ();
+  ASSERT_EQ (speech.size (), std::size_t (10 * speech_rate));
+  EXPECT_EQ (speech, made_speech ());
+  int loud = 0, quiet = 0;
+  for (std::size_t begin = 0; begin < speech.size (); begin += speech_rate / 25) {
+    double energy = 0;
+    for (std::size_t i = begin; i < begin + speech_rate / 25; i++)
+      energy += std::pow (speech[i] / 32768.0, 2);
+    const double level = 10 * std::log10 (energy / (speech_rate / 25) + 1e-12);
+    loud += level > -35;
+    quiet += level < -60;
+  }
+  EXPECT_GT (loud, 125) << "of 250";
+  EXPECT_GT (quiet, 12);
+  const auto [least, most] = std::minmax_element (speech.begin (), speech.end ());
+  EXPECT_EQ (std::max (-*least, +*most), 16000);
+}
+
+TEST (ProcessUsage, IsThere)
+{
+  EXPECT_GT (process_cpu_seconds (), 0);
+  EXPECT_GT (process_peak_memory_mib (), 1);
+}
