@@ -76,7 +76,7 @@ struct Window {
 struct DeviceOptions {
   std::string device = "auto";   // auto, cpu, cuda, cuda:N
   std::string precision = "auto"; // auto, float32, bfloat16, float16
-  int threads = 0;               // of the whole engine; 0 = one per core
+  int threads = 0;               // of the whole engine; 0 = one per physical core
 };
 
 // ---- speech -> features ------------------------------------------------------

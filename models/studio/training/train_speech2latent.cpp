@@ -31,8 +31,9 @@ Speech2LatentTraining::Speech2LatentTraining ()
   network.conformer.kernel = 7;
   network.conformer.blocks = 2;
   network.conformer.pre_norm = true;
+  network.conformer.scale_input = false;
   network.conformer.causal = true;
-  network.conformer.dropout = 0.1;
+  network.conformer.dropout = 0.2;
 }
 
 namespace {
@@ -214,7 +215,12 @@ private:
     adam_.set_learning_rate (
         learning_rate_at (options_.learning_rate, adam_.steps (), loop_.done ()));
     const Segments segments = sampler_.next ();
-    const auto output = network_->forward (segments.features, segments.pose);
+    // No further back than at run time, or the network learns to lean on what it will not
+    // hear.
+    const int64_t frames = segments.latents.size (1);
+    const Tensor heard =
+        torch::ones ({1, frames, frames}, torch::kBool).triu (-options_.window.left);
+    const auto output = network_->forward (segments.features, segments.pose, heard);
     const Tensor latents =
         ((output.latents - segments.latents).square () * importance_).mean ();
     const Tensor lips = lip_reading_.error (output.latents, segments.lips).mean ();
