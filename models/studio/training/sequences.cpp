@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/studio/training/sequences.h"
 
-#include <array>
-#include <cmath>
 #include <filesystem>
 
 #include "models/io/tensors.h"
@@ -22,14 +20,6 @@ using torch::Tensor;
 
 namespace {
 
-// Speaking rates at which a clip is heard: pitch and formants move with them, so that
-// other voices are not quite new.  The first as it is; the others augmented.
-std::array<double, 3>
-rates_of (size_t clip)
-{
-  return {1.0, clip % 2 ? 0.86 : 0.94, clip / 2 % 2 ? 1.07 : 1.16};
-}
-
 Tensor
 all_latents (const FrameStore &store, const std::string &autoencoder)
 {
@@ -43,28 +33,6 @@ all_latents (const FrameStore &store, const std::string &autoencoder)
   network->eval ();
   const auto folder = std::filesystem::path (autoencoder).parent_path ();
   return frame_latents (network, store, folder / "latents.safetensors");
-}
-
-// [frames, n] read at `rate` times the speed; linear between frames.
-Tensor
-at_rate (const Tensor &rows, double rate, int64_t frames)
-{
-  Tensor position = (torch::arange (frames, torch::kFloat) * rate)
-                        .clamp_max (float (rows.size (0) - 1));
-  Tensor below = position.floor ();
-  Tensor share = (position - below).unsqueeze (1);
-  Tensor first = rows.index_select (0, below.to (torch::kLong));
-  Tensor second = rows.index_select (
-      0, (below + 1).clamp_max (float (rows.size (0) - 1)).to (torch::kLong));
-  return first * (1 - share) + second * share;
-}
-
-// int16 [L] -> [L / rate] in [-1, 1].
-Tensor
-speech_at_rate (const Tensor &speech, double rate)
-{
-  const Tensor samples = speech.to (torch::kFloat).unsqueeze (1) / 32768;
-  return at_rate (samples, rate, int64_t (double (samples.size (0)) / rate)).squeeze (1);
 }
 
 // Index of the row nearest to the rows' mean.
@@ -168,23 +136,16 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
     Tensor clip_pose = of_clip (store.poses ()) - pose_means[i] + pose_means[anchor];
     Tensor clip_lips = of_clip (lips);
     clip_lips = clip_lips - clip_lips.mean (0, true);
-    for (const double rate : rates_of (i)) {
-      if (rate != 1 && clip.held_out)
-        break;
-      const Tensor wave = speech_at_rate (store.speech (clip), rate);
-      Sequence sequence;
-      sequence.features =
-          rate == 1 ? listener.listen (wave) : listener.listen_augmented (wave);
-      int64_t frames = std::min (int64_t (double (clip.frames) / rate),
-                                 sequence.features.size (0) / 2);
-      sequence.features = sequence.features.narrow (0, 0, 2 * frames);
-      sequence.latents = at_rate (clip_latents, rate, frames);
-      sequence.pose = at_rate (clip_pose, rate, frames);
-      sequence.lips = at_rate (clip_lips, rate, frames);
-      if (rate == 1)
-        sequence.first = clip.first;
-      (clip.held_out ? set.held_out : set.training).push_back (sequence);
-    }
+    Sequence sequence;
+    const Tensor wave = store.speech (clip).to (torch::kFloat) / 32768;
+    sequence.features = listener.listen (wave);
+    const int64_t frames = std::min (clip.frames, sequence.features.size (0) / 2);
+    sequence.features = sequence.features.narrow (0, 0, 2 * frames);
+    sequence.latents = clip_latents.narrow (0, 0, frames);
+    sequence.pose = clip_pose.narrow (0, 0, frames);
+    sequence.lips = clip_lips.narrow (0, 0, frames);
+    sequence.first = clip.first;
+    (clip.held_out ? set.held_out : set.training).push_back (sequence);
     progress.add ();
   }
 

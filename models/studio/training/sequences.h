@@ -40,7 +40,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE (SequenceFacts, feature_size, rest_latent, re
                                     pose_min, pose_max, idle)
 
 struct SequenceSet {
-  std::vector<Sequence> training; // each clip as several hearings of it
+  std::vector<Sequence> training;
   std::vector<Sequence> held_out;
   std::vector<Sequence> others; // other voices; no figure or fact comes from them
   int64_t frames = 0;           // of the store
