@@ -14,7 +14,7 @@ namespace daetalker {
 
 struct EncoderTraining {
   LogMelConformerConfig network;
-  Window window{28, 2, 4};     // at run time, in frames of 20 ms
+  Window window{28, 2, 2};     // at run time, in frames of 20 ms
   int batch = 16;              // windows
   int long_kept = 80;          // frames that count of each window, at first
   int short_kept = 8;          // and later
