@@ -42,7 +42,8 @@ AvatarSettings::install (GObjectClass *klass, guint first, gint avatar_mutable)
   g_object_class_install_property (
       klass, first + Property::threads,
       g_param_spec_int ("threads", "Threads",
-                        "CPU threads of all networks in this process (0: one per physical core)",
+                        "CPU threads of all networks in this process (0: one per "
+                        "physical core)",
                         0, 1024, 0, ready));
   g_object_class_install_property (
       klass, first + Property::allow_unconsented,

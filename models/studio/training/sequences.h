@@ -18,12 +18,12 @@ namespace daetalker {
 
 struct Sequence {
   torch::Tensor features; // [2 * frames, feature_size], cut as at run time
-  torch::Tensor latents;  // [frames, latent_size], moved to the anchor clip's mean,
-                         // without blinks
-  torch::Tensor pose; // [frames, 3] degrees, likewise
-  torch::Tensor lips; // [frames, 40] pixels: landmarks 48 to 67 (x, y) from their
-                      // middle, less the clip's mean
-  int64_t first = -1; // its first frame in the store, of a clip as it was filmed
+  torch::Tensor latents;  // [frames, latent_size], moved to the anchor clip's mean, without
+                          // blinks
+  torch::Tensor pose;     // [frames, 3] degrees, likewise
+  torch::Tensor lips;     // [frames, 40] pixels: landmarks 48 to 67 (x, y) from their
+                          // middle, less the clip's mean
+  int64_t first = -1;     // its first frame in the store; -1: of other voices
 };
 
 // What the avatar's description takes from the sequences.

@@ -281,7 +281,7 @@ private:
     Speech2LatentConfig config = options_.network;
     if (eigenfaces_)
       config.mouth_book.pages =
-          int (std::min<int64_t> (options_.mouth_pages, filmed_frames (set_)));
+          int (std::min<int64_t> (options_.mouth_pages, training_frames (set_)));
     Speech2Latent averaged (config);
     if (config.mouth_book.pages > 0)
       write_mouth_book (averaged->mouth_book (), eigenfaces_, set_);
@@ -301,8 +301,6 @@ private:
     Speech2Latent network = finished ();
     Tensor errors = torch::zeros ({set_.frames, set_.latent_mean.size (0)});
     for (const Sequence &sequence : set_.training) {
-      if (sequence.first < 0)
-        continue;
       const auto output = network->forward (sequence.features.unsqueeze (0),
                                             sequence.pose.unsqueeze (0));
       errors.narrow (0, sequence.first, sequence.latents.size (0))

@@ -8,12 +8,11 @@ namespace daetalker {
 using torch::Tensor;
 
 int64_t
-filmed_frames (const SequenceSet &set)
+training_frames (const SequenceSet &set)
 {
   int64_t frames = 0;
   for (const Sequence &sequence : set.training)
-    if (sequence.first >= 0)
-      frames += sequence.latents.size (0);
+    frames += sequence.latents.size (0);
   return frames;
 }
 
@@ -23,8 +22,7 @@ write_mouth_book (MouthBook book, Eigenfaces eigenfaces, const SequenceSet &set)
   torch::NoGradGuard guard;
   std::vector<Tensor> changes;
   for (const Sequence &sequence : set.training)
-    if (sequence.first >= 0)
-      changes.push_back (sequence.latents - sequence.latents.mean (0, true));
+    changes.push_back (sequence.latents - sequence.latents.mean (0, true));
   torch::manual_seed (1);
   // Chin and cheeks move with the jaw; half a mouth's width around the lips takes most of
   // that along.

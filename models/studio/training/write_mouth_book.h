@@ -9,8 +9,8 @@
 
 namespace daetalker {
 
-// Of the training clips as they were filmed: as many pages as there may be.
-int64_t filmed_frames (const SequenceSet &set);
+// Of the training clips: as many pages as there may be.
+int64_t training_frames (const SequenceSet &set);
 
 // Pages are drawn from these.  The mouth's region is an ellipse about the lips, with a
 // soft edge.
