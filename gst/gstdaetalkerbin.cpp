@@ -11,6 +11,11 @@
  * needs to be ready, so that both can be played in sync.
  * The request pad `pose` goes to speech2latent's.
  *
+ * The action signal `rest` is for interruptions, as of a voice agent whose user begins to
+ * speak: what has come in so far is not spoken any more.  The face goes to rest within
+ * three frames, `audio_src` is silent, and both go on with the sound that comes
+ * afterwards.
+ *
  * The properties of the parts are the bin's.  Those that GstController may move
  * (`yaw`, `pitch`, `roll`, ...) may be moved on the bin as well.
  *
@@ -31,10 +36,13 @@
  */
 #include "gstdaetalkerbin.h"
 
+#include <gst/audio/audio.h>
+
 #include <mutex>
 #include <string>
 
 #include "avatarsettings.h"
+#include "bargein.h"
 #include "forwardedproperties.h"
 #include "gstdaerender.h"
 #include "gstspeech2latent.h"
@@ -63,6 +71,13 @@ enum {
   PROP_FIRST_FORWARDED,
 };
 
+enum {
+  SIGNAL_REST,
+  N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
 static const gchar *const own_properties[] = {"latency", "stats", nullptr};
 
 namespace {
@@ -82,6 +97,8 @@ struct Private {
   // While the pad audio_src exists, under the object lock.
   GstElement *audio_queue = nullptr;
   GstPad *tee_pad = nullptr;
+
+  BargeIn barge_in;
 
   std::mutex change_mutex;
   guint64 changes = 0; // of the avatar in a running stream
@@ -148,6 +165,72 @@ gst_dae_talker_bin_handle_message (GstBin *bin, GstMessage *message)
   GST_BIN_CLASS (parent_class)->handle_message (bin, message);
 }
 
+// ---- rest --------------------------------------------------------------------
+
+static GstClockTime
+running_time (GstPad *pad, GstClockTime time)
+{
+  g_autoptr (GstEvent) event = gst_pad_get_sticky_event (pad, GST_EVENT_SEGMENT, 0);
+  if (event == nullptr)
+    return GST_CLOCK_TIME_NONE;
+  const GstSegment *segment = nullptr;
+  gst_event_parse_segment (event, &segment);
+  return segment->format == GST_FORMAT_TIME
+             ? gst_segment_to_running_time (segment, GST_FORMAT_TIME, time)
+             : GST_CLOCK_TIME_NONE;
+}
+
+// Where the sound comes in.
+static GstPadProbeReturn
+note_sound (GstPad *sink, GstPadProbeInfo *info, gpointer bin)
+{
+  BargeIn &barge_in = GST_DAE_TALKER_BIN (bin)->priv->barge_in;
+  if (info->type & GST_PAD_PROBE_TYPE_EVENT_FLUSH) {
+    if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) == GST_EVENT_FLUSH_STOP)
+      barge_in.clear ();
+    return GST_PAD_PROBE_OK;
+  }
+  const GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+  if (GST_BUFFER_PTS_IS_VALID (buffer) && GST_BUFFER_DURATION_IS_VALID (buffer))
+    barge_in.hear (
+        running_time (sink, GST_BUFFER_PTS (buffer) + GST_BUFFER_DURATION (buffer)));
+  return GST_PAD_PROBE_OK;
+}
+
+// Where it goes out: sound that is not to be spoken becomes silence.
+static GstPadProbeReturn
+silence_sound (GstPad *src, GstPadProbeInfo *info, gpointer bin)
+{
+  const GstClockTime until = GST_DAE_TALKER_BIN (bin)->priv->barge_in.until ();
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+  if (until == 0 || !GST_BUFFER_PTS_IS_VALID (buffer))
+    return GST_PAD_PROBE_OK;
+  const GstClockTime time = running_time (src, GST_BUFFER_PTS (buffer));
+  if (!GST_CLOCK_TIME_IS_VALID (time) || time >= until)
+    return GST_PAD_PROBE_OK;
+  g_autoptr (GstCaps) caps = gst_pad_get_current_caps (src);
+  GstAudioInfo format;
+  GstMapInfo map;
+  if (caps == nullptr || !gst_audio_info_from_caps (&format, caps))
+    return GST_PAD_PROBE_OK;
+  buffer = gst_buffer_make_writable (buffer);
+  GST_PAD_PROBE_INFO_DATA (info) = buffer;
+  if (gst_buffer_map (buffer, &map, GST_MAP_WRITE)) {
+    gst_audio_format_info_fill_silence (format.finfo, map.data, map.size);
+    gst_buffer_unmap (buffer, &map);
+    GST_BUFFER_FLAG_SET (buffer, GST_BUFFER_FLAG_GAP);
+  }
+  return GST_PAD_PROBE_OK;
+}
+
+// The action signal.
+static void
+gst_dae_talker_bin_rest (GstDaeTalkerBin *self)
+{
+  Private *priv = self->priv;
+  gst_speech2latent_rest (GST_SPEECH2LATENT (priv->latents), priv->barge_in.interrupt ());
+}
+
 // ---- pads --------------------------------------------------------------------
 
 // Sound that nobody takes must not end the stream: the picture goes on.
@@ -193,6 +276,7 @@ request_audio_src (GstDaeTalkerBin *self, GstPadTemplate *templ)
       queue_src,
       GstPadProbeType (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
       drop_if_unlinked, nullptr, nullptr);
+  gst_pad_add_probe (queue_src, GST_PAD_PROBE_TYPE_BUFFER, silence_sound, self, nullptr);
   GstPad *pad = gst_ghost_pad_new_from_template ("audio_src", queue_src, templ);
   gst_pad_set_active (pad, TRUE);
   gst_element_add_pad (GST_ELEMENT (self), pad);
@@ -460,6 +544,10 @@ gst_dae_talker_bin_init (GstDaeTalkerBin *self)
   gst_element_link_many (priv->tee, priv->speech_queue, convert, resample, priv->features,
                          priv->latents, latent_queue, priv->render, nullptr);
   add_ghost_pad (self, priv->tee, "sink");
+  g_autoptr (GstPad) sink = gst_element_get_static_pad (priv->tee, "sink");
+  gst_pad_add_probe (
+      sink, GstPadProbeType (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_FLUSH),
+      note_sound, self, nullptr);
 }
 
 static void
@@ -479,6 +567,16 @@ gst_dae_talker_bin_class_init (GstDaeTalkerBinClass *klass)
       object_class, PROP_FIRST_FORWARDED,
       {GST_TYPE_SPEECH_FEATURES, GST_TYPE_SPEECH2LATENT, GST_TYPE_DAE_RENDER},
       own_properties);
+
+  /**
+   * GstDaeTalkerBin::rest:
+   *
+   * What has come in up to now is not spoken: the face goes to rest within three frames,
+   * `audio_src` is silent; both go on with the sound that comes after this call.
+   */
+  signals[SIGNAL_REST] = g_signal_new_class_handler (
+      "rest", GST_TYPE_DAE_TALKER_BIN, GSignalFlags (G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
+      G_CALLBACK (gst_dae_talker_bin_rest), nullptr, nullptr, nullptr, G_TYPE_NONE, 0);
 
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);

@@ -30,6 +30,9 @@
  * why the old one stays.  Other elements have to change with it: the field
  * `model-hash` of the caps names the autoencoder.
  *
+ * The action signal `rest` is for interruptions: the face goes to rest within three
+ * frames, whatever speech has come in so far, and speaks what comes afterwards.
+ *
  * Timestamps that jump by more than 40 ms, gap events and new segments end the
  * speech there and start anew; smaller jitter is ignored.
  *
@@ -44,6 +47,7 @@
 #include <memory>
 
 #include "avatarsettings.h"
+#include "bargein.h"
 #include "engineloader.h"
 #include "framestats.h"
 #include "latentavatar.h"
@@ -74,6 +78,13 @@ enum {
 
 constexpr GstClockTime tolerance = 40 * GST_MSECOND;
 
+enum {
+  SIGNAL_REST,
+  N_SIGNALS,
+};
+
+guint signals[N_SIGNALS];
+
 #define POSE_CAPS DAETALKER_TENSORS_CAPS ("1", "float32")
 
 GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
@@ -97,6 +108,7 @@ struct Private {
 
   LatentAvatarSlot avatar;
   PoseTrack poses;
+  BargeIn barge_in;
   FrameStats stats;
 
   // Streaming thread, or before and after it.
@@ -169,11 +181,11 @@ open_track (GstSpeech2Latent *self)
   const guint seed = priv->motion.seed;
   GST_OBJECT_UNLOCK (self);
   priv->stats.clear ();
+  priv->barge_in.clear ();
   priv->poses.set_flushing (false);
   priv->avatar.start ();
   return daetalker_guard (GST_ELEMENT (self), FALSE, [&] {
-    priv->track.open (avatar, LatentTrack::window (avatar->info (), look_ahead_ms),
-                      seed);
+    priv->track.open (avatar, LatentTrack::window (avatar->info (), look_ahead_ms), seed);
     priv->anchor = GST_CLOCK_TIME_NONE;
     return TRUE;
   });
@@ -383,6 +395,22 @@ control_pose (GstSpeech2Latent *self, guint64 frame, Pose &pose)
                 priv->track.sway (motion.idle_motion), pose);
 }
 
+// How a frame is made that is made now.
+static LatentTrack::Manner
+current_manner (GstSpeech2Latent *self)
+{
+  Private *priv = self->priv;
+  GST_OBJECT_LOCK (self);
+  LatentTrack::Manner manner = {priv->motion.silence == GST_SPEECH2LATENT_SILENCE_REST,
+                                priv->motion.blink_rate, 0};
+  GST_OBJECT_UNLOCK (self);
+  const GstClockTime position = gst_segment_position_from_running_time (
+      &GST_BASE_TRANSFORM (self)->segment, GST_FORMAT_TIME, priv->barge_in.until ());
+  if (GST_CLOCK_TIME_IS_VALID (position) && position > priv->anchor)
+    manner.rest_until = position - priv->anchor;
+  return manner;
+}
+
 // From this frame on latents are another avatar's: says so in the caps.
 static gboolean
 announce (GstSpeech2Latent *self, std::shared_ptr<Avatar> avatar)
@@ -415,11 +443,6 @@ next_buffer (GstSpeech2Latent *self, GstBuffer **buffer)
     take_next_avatar (self);
     if (!GST_CLOCK_TIME_IS_VALID (priv->anchor))
       return GST_FLOW_OK;
-    GST_OBJECT_LOCK (self);
-    const LatentTrack::Manner manner = {
-        priv->motion.silence == GST_SPEECH2LATENT_SILENCE_REST, priv->motion.blink_rate};
-    GST_OBJECT_UNLOCK (self);
-
     LatentTrack::Frame frame;
     priv->unwanted = false;
     const gint64 begin = g_get_monotonic_time () - priv->waited;
@@ -429,7 +452,7 @@ next_buffer (GstSpeech2Latent *self, GstBuffer **buffer)
     };
     const bool complete = priv->track.next (
         [self] (std::uint64_t index, Pose &pose) { control_pose (self, index, pose); },
-        manner, frame, flushing);
+        current_manner (self), frame, flushing);
     if (flushing ())
       return GST_FLOW_FLUSHING;
     if (!complete)
@@ -538,6 +561,9 @@ gst_speech2latent_submit_input_buffer (GstBaseTransform *trans, gboolean is_disc
                       GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_GAP),
                       GST_BUFFER_DURATION_IS_VALID (buffer) ? GST_BUFFER_DURATION (buffer)
                                                             : 3600 * GST_SECOND);
+    priv->barge_in.hear (gst_segment_to_running_time (
+        &trans->segment, GST_FORMAT_TIME,
+        priv->anchor + priv->track.feature_time (priv->track.features_pushed ())));
     return GST_FLOW_OK;
   });
 }
@@ -590,6 +616,7 @@ gst_speech2latent_sink_event (GstBaseTransform *trans, GstEvent *event)
   case GST_EVENT_FLUSH_STOP:
     self->priv->poses.set_flushing (false);
     forget (self->priv);
+    self->priv->barge_in.clear ();
     break;
   default:
     break;
@@ -634,6 +661,22 @@ gst_speech2latent_release_pad (GstElement *element, GstPad *pad)
   gst_pad_set_active (pad, FALSE);
   gst_element_remove_pad (element, pad); // unlinks it
   poses.clear ();
+}
+
+// ---- rest ------------------------------------------------------------------------
+
+void
+gst_speech2latent_rest (GstSpeech2Latent *self, GstClockTime until)
+{
+  self->priv->barge_in.rest_until (until);
+  GST_INFO_OBJECT (self, "at rest until %" GST_TIME_FORMAT, GST_TIME_ARGS (until));
+}
+
+// The action signal.
+static void
+gst_speech2latent_rest_now (GstSpeech2Latent *self)
+{
+  self->priv->barge_in.interrupt ();
 }
 
 // ---- object ----------------------------------------------------------------------
@@ -751,6 +794,15 @@ gst_speech2latent_class_init (GstSpeech2LatentClass *klass)
   object->get_property = gst_speech2latent_get_property;
   object->finalize = gst_speech2latent_finalize;
   install_properties (object);
+  /**
+   * GstSpeech2Latent::rest:
+   *
+   * The face goes to rest within three frames, and stays there until speech that comes
+   * in after this call.
+   */
+  signals[SIGNAL_REST] = g_signal_new_class_handler (
+      "rest", GST_TYPE_SPEECH2LATENT, GSignalFlags (G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION),
+      G_CALLBACK (gst_speech2latent_rest_now), nullptr, nullptr, nullptr, G_TYPE_NONE, 0);
   gst_element_class_set_static_metadata (
       element, "Speech to latent", "Filter/Metadata",
       "Turns speech features into latents and head poses of a talking face",

@@ -100,6 +100,7 @@ LatentTrack::reset ()
   native_.clear ();
   native_start_ = native_end_ = 0;
   since_speech_ = ease_frames;
+  rested_ = 0;
   grid_start_ = 0;
   grid_index_ = sent_ = 0;
 }
@@ -232,6 +233,15 @@ LatentTrack::silence_share (guint64 native)
   return (float)distance / (float)ease_frames;
 }
 
+// Likewise for a rest that was asked for.
+float
+LatentTrack::rest_share (guint64 native, GstClockTime rest_until)
+{
+  rested_ += native_time (native) < rest_until ? 1 : -1;
+  rested_ = std::clamp (rested_, 0, ease_frames);
+  return (float)rested_ / (float)ease_frames;
+}
+
 void
 LatentTrack::ease_to_rest (float share, LatentFrame &frame) const
 {
@@ -256,8 +266,8 @@ LatentTrack::pull_native (const PoseControl &control, const Manner &manner,
     if (stream_next_++ < native_end_)
       continue;
     const float silence = silence_share (native_end_);
-    if (manner.rest_in_silence)
-      ease_to_rest (silence, frame);
+    const float rest = rest_share (native_end_, manner.rest_until);
+    ease_to_rest (std::max (manner.rest_in_silence ? silence : 0, rest), frame);
     idle_.blink (info (), manner.blinks_per_minute, frame.latent);
     native_.push_back ({std::move (frame), avatar_});
     native_end_++;

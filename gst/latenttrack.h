@@ -28,6 +28,8 @@ public:
   struct Manner {
     bool rest_in_silence;     // where there is no speech the latent eases to rest
     double blinks_per_minute; // see IdleMotion
+    GstClockTime rest_until;  // since the track's start: so long the face rests, speech
+                              // or not, from the next native frame on
   };
 
   // Throws what the avatar throws.  `window`: see Avatar::open_stream; `seed`: of what
@@ -78,7 +80,7 @@ public:
                                const daetalker::Window &window, int rate_num,
                                int rate_den);
 
-  // Native frames over which silence eases to rest and back.
+  // Native frames over which the face eases to rest and back.
   static constexpr int ease_frames = 3;
 
 private:
@@ -100,6 +102,7 @@ private:
                     const daetalker::Stop &stop);
   void ease_to_rest (float share, daetalker::LatentFrame &frame) const;
   float silence_share (guint64 native);
+  float rest_share (guint64 native, GstClockTime rest_until);
   void trim_history ();
 
   std::shared_ptr<daetalker::Avatar> avatar_;
@@ -120,6 +123,7 @@ private:
   guint64 native_start_ = 0;           // index of native_[0]
   guint64 native_end_ = 0;             // native frames pulled
   guint64 since_speech_ = ease_frames; // native frames, at native_end_
+  int rested_ = 0;                     // frames of the way to rest, at native_end_
 
   int rate_num_ = 0, rate_den_ = 1;
   GstClockTime grid_start_ = 0;

@@ -5,7 +5,9 @@
 #include "models/engine/errors.h"
 #include "models/nn/interruption.h"
 
+#include <algorithm>
 #include <deque>
+#include <optional>
 
 namespace daetalker {
 namespace {
@@ -14,9 +16,10 @@ class TorchLatentStream : public LatentStream {
 public:
   TorchLatentStream (Speech2Latent net, const Placement &placement, const Window &window,
                      const std::string &subject)
-      : net_ (std::move (net)), placement_ (placement), window_ (window),
-        subject_ (subject), chunker_ (window, std::size_t (net_->config ().feature_size),
-                                      net_->config ().rate_ratio, Chunker::Tail::none)
+      : net_ (std::move (net)), placement_ (placement), given_ (window),
+        past_ (new_past ()), window_ (to_compute ()), subject_ (subject),
+        chunker_ (window_, std::size_t (net_->config ().feature_size),
+                  net_->config ().rate_ratio, Chunker::Tail::none)
   {
   }
 
@@ -50,28 +53,46 @@ public:
   void reset () override
   {
     chunker_.reset ();
+    past_ = new_past ();
     used_.clear ();
     last_mouth_.reset ();
   }
 
 private:
-  void compute (const Chunk &chunk, const float *rows, std::size_t count,
+  // One pass over everything sees all of the past, without an end.
+  std::optional<Speech2LatentImpl::Past> new_past () const
+  {
+    return net_->new_past (given_.chunk > 0 ? given_.left : -1);
+  }
+
+  // What was computed of the past is not computed again.
+  Window to_compute () const
+  {
+    return past_ ? Window{0, given_.chunk, given_.right} : given_;
+  }
+
+  void compute (Chunk chunk, const float *rows, std::size_t count,
                 const PoseControl &control, std::vector<LatentFrame> &out)
   {
     const Computation computation;
+    Speech2LatentImpl::Past *past = past_ ? &*past_ : nullptr;
+    if (past != nullptr) { // no frame sees a later one
+      chunk.window_end = chunk.end;
+      count = std::min (count, std::size_t (chunk.end - chunk.begin) *
+                                   std::size_t (net_->config ().rate_ratio));
+    }
     const torch::Tensor features =
         torch::from_blob (const_cast<float *> (rows),
                           {1, std::int64_t (count), net_->config ().feature_size})
             .to (placement_.device);
-    const torch::Tensor h = net_->encode (features);
-    torch::Tensor pose = net_->predict_pose (h).to (torch::kCPU).contiguous ();
+    const torch::Tensor h = net_->encode (features, {}, past);
+    torch::Tensor pose = net_->predict_pose (h, past).to (torch::kCPU).contiguous ();
     choose_poses (chunk, pose[0], control);
     const torch::Tensor foretold =
-        net_->denormalise (net_->decode (h, pose.to (placement_.device)))[0].slice (
-            0, chunk.begin - chunk.window_begin, chunk.end - chunk.window_begin);
-    const torch::Tensor latents = net_->with_real_mouths (foretold, last_mouth_)
-                                      .to (torch::kCPU)
-                                      .contiguous ();
+        net_->denormalise (net_->decode (h, pose.to (placement_.device), {}, past))[0]
+            .slice (0, chunk.begin - chunk.window_begin, chunk.end - chunk.window_begin);
+    const torch::Tensor latents =
+        net_->with_real_mouths (foretold, last_mouth_).to (torch::kCPU).contiguous ();
 
     const std::int64_t size = net_->config ().latent_size;
     for (std::int64_t i = chunk.begin; i < chunk.end; i++) {
@@ -119,10 +140,12 @@ private:
 
   Speech2Latent net_;
   const Placement placement_;
-  const Window window_;
+  const Window given_;
+  std::optional<Speech2LatentImpl::Past> past_;
+  const Window window_; // of the chunks
   const std::string subject_;
   Chunker chunker_;
-  std::deque<Pose> used_; // of the last window_.left frames
+  std::deque<Pose> used_;    // of the last window_.left frames
   torch::Tensor last_mouth_; // MouthBook's
 };
 

@@ -47,22 +47,23 @@ SelfAttentionImpl::SelfAttentionImpl (const ConformerConfig &config)
   nn::init::xavier_uniform_ (bias_v_);
 }
 
-// scores: [B, H, T, 2T-1], of frame i and distance T-1-m in column m; the view
-// [B, H, T, T] whose column j holds the distance i - j.
+// scores: [B, H, T, P + 2T-1], of frame i and distance P + T-1-m in column m; the view
+// [B, H, T, P + T] whose column j holds the distance P + i - j.
 static torch::Tensor
 by_key (const torch::Tensor &scores)
 {
   const auto packed = scores.contiguous ();
   const int64_t frames = packed.size (2);
   const int64_t width = packed.size (3);
-  return packed.as_strided ({packed.size (0), packed.size (1), frames, frames},
+  const int64_t keys = width - frames + 1;
+  return packed.as_strided ({packed.size (0), packed.size (1), frames, keys},
                             {packed.stride (0), packed.stride (1), width - 1, 1},
                             packed.storage_offset () + frames - 1);
 }
 
 torch::Tensor
 SelfAttentionImpl::forward (const torch::Tensor &x, const torch::Tensor &positions,
-                            const torch::Tensor &mask)
+                            const torch::Tensor &mask, Past *past, int64_t left)
 {
   const int64_t batch = x.size (0);
   const int64_t frames = x.size (1);
@@ -70,10 +71,20 @@ SelfAttentionImpl::forward (const torch::Tensor &x, const torch::Tensor &positio
   const double scale = 1.0 / std::sqrt (static_cast<double> (head_size));
   const auto parts = qkv_ (x).view ({batch, frames, 3, heads_, head_size}).unbind (2);
   const auto &q = parts[0]; // [B, T, H, d]
-  const auto k = parts[1].permute ({0, 2, 3, 1});
-  const auto v = parts[2].transpose (1, 2);
+  auto keys = parts[1], values = parts[2];
+  if (past != nullptr) {
+    if (past->keys.defined ()) {
+      keys = torch::cat ({past->keys, keys}, 1);
+      values = torch::cat ({past->values, values}, 1);
+    }
+    const int64_t kept = std::min (left, keys.size (1));
+    past->keys = keys.narrow (1, keys.size (1) - kept, kept);
+    past->values = values.narrow (1, values.size (1) - kept, kept);
+  }
+  const auto k = keys.permute ({0, 2, 3, 1});
+  const auto v = values.transpose (1, 2);
 
-  torch::Tensor scores; // [B, H, T, T]
+  torch::Tensor scores; // [B, H, T, P + T]
   if (position_.is_empty ()) {
     scores = torch::matmul ((q * scale).transpose (1, 2), k);
   } else {
@@ -128,10 +139,14 @@ ConvolutionImpl::ConvolutionImpl (const ConformerConfig &config)
 }
 
 torch::Tensor
-ConvolutionImpl::forward (const torch::Tensor &x)
+ConvolutionImpl::forward (const torch::Tensor &x, torch::Tensor *past)
 {
   auto h = torch::glu (inner_ (x), -1).transpose (1, 2); // [B, D, T]
-  h = depthwise_ (torch::constant_pad_nd (h, padding_));
+  h = past != nullptr && past->defined () ? torch::cat ({*past, h}, 2)
+                                          : torch::constant_pad_nd (h, padding_);
+  if (past != nullptr)
+    *past = h.narrow (2, h.size (2) - padding_[0], padding_[0]);
+  h = depthwise_ (h);
   if (!batch_norm_.is_empty ())
     h = batch_norm_ (h);
   else if (!group_norm_.is_empty ())
@@ -177,20 +192,23 @@ ConformerBlockImpl::residual (const torch::Tensor &x, const nn::LayerNorm &norm,
 
 torch::Tensor
 ConformerBlockImpl::forward (torch::Tensor x, const torch::Tensor &positions,
-                             const torch::Tensor &mask)
+                             const torch::Tensor &mask, Past *past, int64_t left)
 {
   const double step = config_.macaron ? 0.5 : 1.0;
+  const auto attend = [&] (const torch::Tensor &h) {
+    return attention_ (h, positions, mask, past ? &past->attention : nullptr, left);
+  };
   const auto convolve = [&] {
-    x = residual (x, norm_convolution_, 1.0,
-                  [&] (const torch::Tensor &h) { return convolution_ (h); });
+    x = residual (x, norm_convolution_, 1.0, [&] (const torch::Tensor &h) {
+      return convolution_ (h, past ? &past->convolution : nullptr);
+    });
   };
   if (config_.macaron)
     x = residual (x, norm_ffn1_, step,
                   [&] (const torch::Tensor &h) { return ffn1_ (h); });
   if (config_.convolution_first)
     convolve ();
-  x = residual (x, norm_attention_, 1.0,
-                [&] (const torch::Tensor &h) { return attention_ (h, positions, mask); });
+  x = residual (x, norm_attention_, 1.0, attend);
   if (!config_.convolution_first)
     convolve ();
   x = residual (x, norm_ffn2_, step, [&] (const torch::Tensor &h) { return ffn2_ (h); });
@@ -211,40 +229,69 @@ ConformerImpl::ConformerImpl (const ConformerConfig &config)
 torch::Tensor
 ConformerImpl::forward (torch::Tensor x, const torch::Tensor &mask)
 {
+  if (!config_.causal)
+    return run (x, mask, nullptr);
+  const torch::Tensor before =
+      torch::ones ({1, x.size (1), x.size (1)}, x.options ().dtype (torch::kBool))
+          .tril ();
+  return run (x, mask.defined () ? torch::logical_and (mask, before) : before, nullptr);
+}
+
+bool
+ConformerImpl::has_past (const ConformerConfig &config)
+{
+  return config.causal && config.conv_norm != ConvNorm::group;
+}
+
+torch::Tensor
+ConformerImpl::go_on (torch::Tensor x, Past &past)
+{
+  past.blocks.resize (blocks_->size ());
+  torch::Tensor mask; // of one frame everything that is kept is visible
+  if (x.size (1) > 1)
+    mask = torch::ones ({1, x.size (1), past.frames + x.size (1)},
+                        x.options ().dtype (torch::kBool))
+               .tril (past.frames)
+               .triu (past.frames - past.left);
+  const int64_t frames = past.frames + x.size (1);
+  x = run (x, mask, &past);
+  past.frames = std::min (past.left, frames);
+  return x;
+}
+
+torch::Tensor
+ConformerImpl::run (torch::Tensor x, const torch::Tensor &mask, Past *past)
+{
   torch::Tensor positions;
   if (config_.scale_input)
     x = x * std::sqrt (static_cast<double> (config_.size));
   if (config_.relative_positions) {
     // ESPnet's positional encoding module has the dropout of the input.
+    const int64_t last = x.size (1) - 1;
+    const int64_t first = last + (past ? past->frames : 0);
     positions =
-        dropout_ (relative_position_encoding (x.size (1), x.size (2), x.options ()));
+        dropout_ (relative_position_encoding (first, last, x.size (2), x.options ()));
     x = dropout_ (x);
   }
-  torch::Tensor visible = mask;
-  if (config_.causal) {
-    const torch::Tensor past =
-        torch::ones ({1, x.size (1), x.size (1)}, x.options ().dtype (torch::kBool))
-            .tril ();
-    visible = mask.defined () ? torch::logical_and (mask, past) : past;
-  }
-  for (const auto &block : *blocks_) {
+  for (size_t i = 0; i < blocks_->size (); i++) {
     interruption_point ();
-    x = block->as<ConformerBlock> ()->forward (x, positions, visible);
+    x = blocks_[i]->as<ConformerBlock> ()->forward (
+        x, positions, mask, past ? &past->blocks[i] : nullptr, past ? past->left : 0);
   }
   return x;
 }
 
 torch::Tensor
-relative_position_encoding (int64_t frames, int64_t size,
+relative_position_encoding (int64_t first, int64_t last, int64_t size,
                             const torch::TensorOptions &options)
 {
   const auto float32 = options.dtype (torch::kFloat32);
-  const auto distance = torch::arange (frames - 1, -frames, -1, float32).unsqueeze (1);
+  const auto distance = torch::arange (first, -last - 1, -1, float32).unsqueeze (1);
   const auto rate = torch::exp (torch::arange (0, size, 2, float32) *
                                 (-std::log (10000.0) / static_cast<double> (size)));
   const auto phase = distance * rate;
   return torch::stack ({phase.sin (), phase.cos ()}, 2)
-      .view ({2 * frames - 1, size})
+      .view ({first + last + 1, size})
       .to (options.dtype ());
 }
 

@@ -32,6 +32,7 @@
 
 #include <array>
 #include <torch/torch.h>
+#include <vector>
 
 namespace daetalker {
 
@@ -52,11 +53,19 @@ class SelfAttentionImpl : public torch::nn::Module {
 public:
   explicit SelfAttentionImpl (const ConformerConfig &config);
 
-  // x: [B, T, D].  positions: [2T-1, D] from relative_position_encoding(), unused
-  // without relative_positions.  mask: bool, broadcastable to [B, T, T], true where
-  // frame i (row) may look at frame j (column); undefined = everywhere.
+  // What is kept of the frames before.
+  struct Past {
+    torch::Tensor keys, values; // [B, P, heads, D / heads]; undefined: none yet
+  };
+
+  // x: [B, T, D].  positions: [P + 2T-1, D] from relative_position_encoding(), unused
+  // without relative_positions.  mask: bool, broadcastable to [B, T, P + T], true where
+  // frame i (row) may look at frame j (column, the P of the past first); undefined =
+  // everywhere.  `past`: P frames that are looked at as well; `left` of those and these
+  // are left in it.
   torch::Tensor forward (const torch::Tensor &x, const torch::Tensor &positions,
-                         const torch::Tensor &mask);
+                         const torch::Tensor &mask, Past *past = nullptr,
+                         int64_t left = 0);
 
 private:
   int64_t heads_;
@@ -71,7 +80,11 @@ TORCH_MODULE (SelfAttention);
 class ConvolutionImpl : public torch::nn::Module {
 public:
   explicit ConvolutionImpl (const ConformerConfig &config);
-  torch::Tensor forward (const torch::Tensor &x); // [B, T, D] -> [B, T, D]
+
+  // [B, T, D] -> [B, T, D].  `past`, of a causal one: what stands before the first frame
+  // in place of zeros, [B, D, kernel - 1], or undefined for zeros; of the last frames
+  // afterwards.
+  torch::Tensor forward (const torch::Tensor &x, torch::Tensor *past = nullptr);
 
 private:
   const std::array<int64_t, 2> padding_; // frames before and after
@@ -88,9 +101,16 @@ TORCH_MODULE (Convolution);
 class ConformerBlockImpl : public torch::nn::Module {
 public:
   explicit ConformerBlockImpl (const ConformerConfig &config);
+
+  struct Past {
+    SelfAttentionImpl::Past attention;
+    torch::Tensor convolution;
+  };
+
   // As SelfAttention's.
   torch::Tensor forward (torch::Tensor x, const torch::Tensor &positions,
-                         const torch::Tensor &mask);
+                         const torch::Tensor &mask, Past *past = nullptr,
+                         int64_t left = 0);
 
 private:
   template <typename Part>
@@ -114,16 +134,33 @@ public:
   // x: [B, T, D] -> [B, T, D].  mask: see SelfAttention.
   torch::Tensor forward (torch::Tensor x, const torch::Tensor &mask = {});
 
+  // What a stream keeps, so that each of its frames is computed once.
+  struct Past {
+    int64_t left = 0;   // frames before its own that a frame looks at, in each block
+    int64_t frames = 0; // of them that are there
+    std::vector<ConformerBlockImpl::Past> blocks;
+  };
+
+  // Whether a stream can be gone on with: no frame sees a later one, and none is
+  // normalised together with others.
+  static bool has_past (const ConformerConfig &config);
+
+  // x: the next frames of a stream.  All of them in one call or one by one, the result
+  // is that of forward() with a mask that shows `left` frames and the frame itself.
+  torch::Tensor go_on (torch::Tensor x, Past &past);
+
 private:
+  torch::Tensor run (torch::Tensor x, const torch::Tensor &mask, Past *past);
+
   ConformerConfig config_;
   torch::nn::ModuleList blocks_;
   torch::nn::Dropout dropout_{nullptr};
 };
 TORCH_MODULE (Conformer);
 
-// Sinusoids of the distances T-1 ... -(T-1): [2T-1, size], sines in the even
-// columns and cosines in the odd ones, of the type and on the device of `options`.
-torch::Tensor relative_position_encoding (int64_t frames, int64_t size,
+// Sinusoids of the distances first ... -last: [first + last + 1, size], sines in the
+// even columns and cosines in the odd ones, of the type and on the device of `options`.
+torch::Tensor relative_position_encoding (int64_t first, int64_t last, int64_t size,
                                           const torch::TensorOptions &options);
 
 } // namespace daetalker

@@ -14,9 +14,12 @@ PoseNetImpl::PoseNetImpl (int in, int hidden, int out)
 }
 
 torch::Tensor
-PoseNetImpl::forward (const torch::Tensor &x)
+PoseNetImpl::forward (const torch::Tensor &x, Past *past)
 {
-  return linear_ (std::get<0> (lstm_->forward (x)));
+  const auto [h, state] = lstm_->forward (x, past != nullptr ? *past : Past ());
+  if (past != nullptr)
+    *past = state;
+  return linear_ (h);
 }
 
 // Odd kernel, `ratio` steps: ceil(T / ratio) frames come out, each centred on the
@@ -48,12 +51,42 @@ Speech2LatentImpl::Speech2LatentImpl (const Speech2LatentConfig &config)
   latent_mean_ = register_buffer ("latent_mean", torch::zeros ({config.latent_size}));
   latent_std_ = register_buffer ("latent_std", torch::ones ({config.latent_size}));
   if (config.mouth_book.pages > 0)
-    mouth_book_ = register_module ("mouth_book",
-                                   MouthBook (config.latent_size, config.mouth_book));
+    mouth_book_ =
+        register_module ("mouth_book", MouthBook (config.latent_size, config.mouth_book));
+}
+
+std::optional<Speech2LatentImpl::Past>
+Speech2LatentImpl::new_past (int64_t left) const
+{
+  if (left < 0 || !ConformerImpl::has_past (config_.conformer))
+    return std::nullopt;
+  Past past;
+  past.speech_encoder.left = past.latent_decoder.left = left;
+  return past;
+}
+
+// x: [B, T, features of one hidden state] -> [B, ceil(T / rate_ratio), D].
+torch::Tensor
+Speech2LatentImpl::downsample (const torch::Tensor &x, Past *past)
+{
+  if (past == nullptr)
+    return downsampling_ (x.transpose (1, 2)).transpose (1, 2);
+  const int64_t before = config_.rate_ratio - 1;
+  const int64_t missing =
+      (config_.rate_ratio - x.size (1) % config_.rate_ratio) % config_.rate_ratio;
+  auto rows =
+      torch::constant_pad_nd (x, {0, 0, past->features.defined () ? 0 : before, missing});
+  if (past->features.defined ())
+    rows = torch::cat ({past->features, rows}, 1);
+  past->features = rows.narrow (1, rows.size (1) - before, before);
+  return torch::conv1d (rows.transpose (1, 2), downsampling_->weight, downsampling_->bias,
+                        config_.rate_ratio)
+      .transpose (1, 2);
 }
 
 torch::Tensor
-Speech2LatentImpl::encode (const torch::Tensor &features, const torch::Tensor &mask)
+Speech2LatentImpl::encode (const torch::Tensor &features, const torch::Tensor &mask,
+                           Past *past)
 {
   auto x = features;
   if (layer_weights_.defined ()) {
@@ -61,22 +94,26 @@ Speech2LatentImpl::encode (const torch::Tensor &features, const torch::Tensor &m
     x = torch::matmul (weights,
                        x.view ({x.size (0), x.size (1), config_.hidden_states, -1}));
   }
-  const auto h = downsampling_ (x.transpose (1, 2)).transpose (1, 2);
-  return speech_encoder_ (h, mask);
+  const auto h = downsample (x, past);
+  return past != nullptr ? speech_encoder_->go_on (h, past->speech_encoder)
+                         : speech_encoder_ (h, mask);
 }
 
 torch::Tensor
-Speech2LatentImpl::predict_pose (const torch::Tensor &h)
+Speech2LatentImpl::predict_pose (const torch::Tensor &h, Past *past)
 {
-  return pose_predictor_ (h) * config_.pose_scale;
+  return pose_predictor_ (h, past ? &past->pose_predictor : nullptr) * config_.pose_scale;
 }
 
 torch::Tensor
 Speech2LatentImpl::decode (const torch::Tensor &h, const torch::Tensor &pose,
-                           const torch::Tensor &mask)
+                           const torch::Tensor &mask, Past *past)
 {
-  const auto posed = h + pose_projection_ (pose / config_.pose_scale);
-  return projection_ (latent_decoder_ (posed, mask));
+  const auto posed = h + pose_projection_ (pose / config_.pose_scale,
+                                           past ? &past->pose_projection : nullptr);
+  return projection_ (past != nullptr
+                          ? latent_decoder_->go_on (posed, past->latent_decoder)
+                          : latent_decoder_ (posed, mask));
 }
 
 Speech2LatentImpl::Output

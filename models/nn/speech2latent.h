@@ -5,14 +5,17 @@
 // Conformer blocks, linear projection.
 //
 // Everything is a pure function of the features it is given.  A stream is computed
-// window by window, each from zero state, and only the middle of a window is used.
+// window by window, each from zero state, and only the middle of a window is used; or,
+// where the Conformers are causal, frame by frame with what is kept of the past.
 #pragma once
 
 #include "models/nn/conformer.h"
 #include "models/nn/mouth_book.h"
 #include "models/nn/speech2latent_config.h"
 
+#include <optional>
 #include <torch/torch.h>
+#include <tuple>
 
 namespace daetalker {
 
@@ -20,8 +23,12 @@ namespace daetalker {
 // projection (AniTalker, seq2seq.py).
 class PoseNetImpl : public torch::nn::Module {
 public:
+  // The LSTM's state after the last frame.
+  using Past = torch::optional<std::tuple<torch::Tensor, torch::Tensor>>;
+
   PoseNetImpl (int in, int hidden, int out);
-  torch::Tensor forward (const torch::Tensor &x); // [B, T, in] -> [B, T, out]
+  // [B, T, in] -> [B, T, out]; `past`: goes on from there.
+  torch::Tensor forward (const torch::Tensor &x, Past *past = nullptr);
 
 private:
   torch::nn::LSTM lstm_{nullptr};
@@ -35,17 +42,31 @@ public:
 
   const Speech2LatentConfig &config () const { return config_; }
 
+  // What a stream keeps from frame to frame.
+  struct Past {
+    torch::Tensor features; // the rate_ratio - 1 before the next frame's
+    ConformerImpl::Past speech_encoder, latent_decoder;
+    PoseNetImpl::Past pose_predictor, pose_projection;
+  };
+
+  // Of a stream's start, whose frames look back `left` frames in each block; nothing if
+  // these Conformers cannot go on with a stream, or for left < 0.
+  std::optional<Past> new_past (int64_t left) const;
+
   // features: [B, T, feature_size] -> h [B, ceil(T / rate_ratio), D]; frame k of h
   // belongs to the features from k * rate_ratio.
-  // Here and below `mask` as for SelfAttention, at the video rate.
-  torch::Tensor encode (const torch::Tensor &features, const torch::Tensor &mask = {});
+  // Here and below `mask` as for SelfAttention, at the video rate.  With `past` there is
+  // no mask, the frames are the stream's next ones, and all calls but a stream's last
+  // have whole frames (T a multiple of rate_ratio).
+  torch::Tensor encode (const torch::Tensor &features, const torch::Tensor &mask = {},
+                        Past *past = nullptr);
 
   // h -> yaw, pitch, roll in degrees: [B, T, 3].
-  torch::Tensor predict_pose (const torch::Tensor &h);
+  torch::Tensor predict_pose (const torch::Tensor &h, Past *past = nullptr);
 
   // h and the pose in degrees -> z-normalised latents [B, T, latent_size].
   torch::Tensor decode (const torch::Tensor &h, const torch::Tensor &pose,
-                        const torch::Tensor &mask = {});
+                        const torch::Tensor &mask = {}, Past *past = nullptr);
 
   struct Output {
     torch::Tensor latents; // z-normalised, [B, T, latent_size]
@@ -69,6 +90,8 @@ public:
   void set_latent_statistics (const torch::Tensor &mean, const torch::Tensor &std);
 
 private:
+  torch::Tensor downsample (const torch::Tensor &x, Past *past);
+
   Speech2LatentConfig config_;
   torch::Tensor layer_weights_; // [hidden_states], before the softmax
   torch::nn::Conv1d downsampling_{nullptr};

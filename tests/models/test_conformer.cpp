@@ -185,6 +185,49 @@ TEST (Conformer, CausalSeesNoLaterFrame)
   EXPECT_GT (largest_difference (model (changed)[0][8], model (x)[0][8]), 1e-5);
 }
 
+// Frame by frame, several at once, or whole: a frame is the same, and it looks back so
+// far and no further.
+TEST (Conformer, AStreamGoesOnWithWhatItKept)
+{
+  torch::NoGradGuard no_grad;
+  torch::manual_seed (5);
+  for (const bool relative : {true, false})
+    for (const auto norm : {ConvNorm::layer, ConvNorm::batch}) {
+      ConformerConfig config = espnet_case (relative, true);
+      config.relative_positions = relative;
+      config.conv_norm = norm;
+      config.causal = true;
+      ASSERT_TRUE (ConformerImpl::has_past (config));
+      Conformer model (config);
+      model->eval ();
+      const int64_t frames = 23;
+      const auto x = torch::randn ({2, frames, config.size});
+      for (const int64_t left : {0, 1, 6, 100}) {
+        const auto seen = torch::ones ({1, frames, frames}, torch::kBool).triu (-left);
+        const auto whole = model (x, seen);
+        for (const int64_t step : {1, 4, 23}) {
+          ConformerImpl::Past past;
+          past.left = left;
+          std::vector<torch::Tensor> parts;
+          for (int64_t i = 0; i < frames; i += step)
+            parts.push_back (model->go_on (x.slice (1, i, i + step), past));
+          EXPECT_LT (largest_difference (torch::cat (parts, 1), whole), float32_tolerance)
+              << "left " << left << ", " << step << " at once";
+        }
+      }
+    }
+}
+
+TEST (Conformer, NoStreamWhereFramesSeeLaterOnes)
+{
+  ConformerConfig config = espnet_conformer ();
+  EXPECT_FALSE (ConformerImpl::has_past (config));
+  config.causal = true;
+  EXPECT_TRUE (ConformerImpl::has_past (config));
+  config.conv_norm = ConvNorm::group; // over all frames
+  EXPECT_FALSE (ConformerImpl::has_past (config));
+}
+
 // A block of the published size (method.md 1.3: DiffDub's has 3,165,696 numbers).
 TEST (Conformer, PublishedSize)
 {

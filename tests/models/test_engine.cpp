@@ -228,6 +228,41 @@ TEST_F (EngineTest, LatentsDoNotDependOnPushSizes)
     }
 }
 
+// Causal blocks: neither the chunks nor a look-ahead change a frame.
+TEST (EngineCausal, LatentsDoNotDependOnChunks)
+{
+  const TemporaryFolder folder;
+  TinyAvatar tiny = tiny_avatar ();
+  tiny.speech2latent.conformer.causal = true;
+  write_avatar (folder, tiny);
+  const auto avatar = torch_engine ().open_avatar (folder.path (), exact, false);
+  const auto source = avatar->speech_encoder ()->open_stream (nullptr);
+  const std::vector<float> features = features_of (*source, speech (32000), 0);
+  const PoseControl half = [] (std::uint64_t, Pose &pose) {
+    for (float &angle : pose)
+      angle *= 0.5f;
+  };
+  const Window one{10, 1, 0};
+  const auto frames = latents_of (*avatar->open_stream (&one), features, 160, 2, half);
+  ASSERT_EQ (frames.size (), 50u);
+  for (const Window &window : {Window{10, 1, 3}, Window{10, 5, 0}, Window{10, 7, 2},
+                               Window{10, 100, 0}, Window{10, 100, 5}}) {
+    const auto stream = avatar->open_stream (&window);
+    for (const std::size_t pushed : {7, 100}) {
+      expect_near (latents_of (*stream, features, 160, pushed, half), frames);
+      stream->reset ();
+    }
+  }
+  // So far back a frame does look.
+  const Window shorter{3, 1, 0};
+  const auto forgetful =
+      latents_of (*avatar->open_stream (&shorter), features, 160, 2, half);
+  double difference = 0;
+  for (std::size_t k = 0; k < 16; k++)
+    difference += std::abs (forgetful[40].latent[k] - frames[40].latent[k]);
+  EXPECT_GT (difference, 1e-4);
+}
+
 TEST_F (EngineTest, PoseControlSeesEachFrameOnceAndDecides)
 {
   const auto avatar = open ();
@@ -447,8 +482,8 @@ TEST_F (EngineTest, ALongFrameCanBeStopped)
   const auto latent = some_latent (1);
   for (const int until : {1, 2, 30}) {
     int asked = 0;
-    EXPECT_FALSE (renderer->render (latent.data (), 10, view,
-                                    [&] { return ++asked == until; }));
+    EXPECT_FALSE (
+        renderer->render (latent.data (), 10, view, [&] { return ++asked == until; }));
     EXPECT_EQ (asked, until);
     EXPECT_EQ (pixels, std::vector<std::uint8_t> (pixels.size (), 7));
   }

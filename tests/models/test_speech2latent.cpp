@@ -113,6 +113,48 @@ TEST (Speech2Latent, IsAFunctionOfItsWindow)
   EXPECT_LT (largest_difference (row.latents, first.latents.narrow (0, 1, 1)), 1e-5);
 }
 
+TEST (Speech2Latent, AStreamGoesOnWithWhatItKept)
+{
+  torch::NoGradGuard no_grad;
+  Speech2LatentConfig config = small_config ();
+  config.conformer.causal = true;
+  config.hidden_states = 2;
+  config.feature_size = 2 * 12;
+  for (const int ratio : {1, 2, 3}) {
+    config.rate_ratio = ratio;
+    auto model = small_model (config);
+    const int64_t left = 4, frames = 15, count = frames * ratio - (ratio > 1 ? 1 : 0);
+    const auto features = torch::randn ({1, count, config.feature_size});
+    const auto seen = torch::ones ({1, frames, frames}, torch::kBool).triu (-left);
+    const auto whole_h = model->encode (features, seen);
+    const auto whole_pose = model->predict_pose (whole_h);
+    const auto whole = model->decode (whole_h, whole_pose, seen);
+    for (const int64_t step : {1, 4, 15}) {
+      auto past = model->new_past (left);
+      ASSERT_TRUE (past.has_value ());
+      std::vector<torch::Tensor> poses, latents;
+      for (int64_t i = 0; i < count; i += step * ratio) {
+        const auto h =
+            model->encode (features.slice (1, i, i + step * ratio), {}, &*past);
+        poses.push_back (model->predict_pose (h, &*past));
+        latents.push_back (model->decode (h, poses.back (), {}, &*past));
+      }
+      EXPECT_LT (largest_difference (torch::cat (poses, 1), whole_pose), 1e-4);
+      EXPECT_LT (largest_difference (torch::cat (latents, 1), whole), 1e-5)
+          << "ratio " << ratio << ", " << step << " at once";
+    }
+  }
+}
+
+TEST (Speech2Latent, WithoutCausalBlocksThereIsNoPast)
+{
+  EXPECT_FALSE (small_model ()->new_past (4).has_value ());
+  Speech2LatentConfig config = small_config ();
+  config.conformer.causal = true;
+  EXPECT_TRUE (small_model (config)->new_past (4).has_value ());
+  EXPECT_FALSE (small_model (config)->new_past (-1).has_value ());
+}
+
 TEST (Speech2Latent, WeightedSumOfHiddenStates)
 {
   torch::NoGradGuard no_grad;

@@ -11,10 +11,10 @@
 #include "models/nn/weights.h"
 #include "models/studio/training/fit_eigenfaces.h"
 #include "models/studio/training/lip_reading.h"
-#include "models/studio/training/write_mouth_book.h"
 #include "models/studio/training/optimizer.h"
 #include "models/studio/training/train_log.h"
 #include "models/studio/training/train_loop.h"
+#include "models/studio/training/write_mouth_book.h"
 
 namespace daetalker {
 
@@ -116,10 +116,23 @@ private:
   Tensor deviation_;   // [F], of the features
 };
 
-// Latents and predicted pose of a whole sequence, chunk by chunk as at run time.
+// No further back than at run time, or the network learns to lean on what it will not
+// hear.
+Tensor
+heard (int64_t frames, const Window &window)
+{
+  return torch::ones ({1, frames, frames}, torch::kBool).triu (-window.left);
+}
+
+// Latents and predicted pose of a whole sequence, as at run time.
 Speech2LatentImpl::Output
 stream (Speech2Latent &network, const Sequence &sequence, const Window &window)
 {
+  if (auto past = network->new_past (window.left)) {
+    const Tensor h = network->encode (sequence.features.unsqueeze (0), {}, &*past);
+    const Tensor predicted = network->predict_pose (h, &*past);
+    return {network->decode (h, predicted, {}, &*past)[0], predicted[0]};
+  }
   std::vector<Tensor> latents, pose;
   int64_t total = sequence.latents.size (0);
   for (int64_t begin = 0; begin < total; begin += window.chunk) {
@@ -215,12 +228,9 @@ private:
     adam_.set_learning_rate (
         learning_rate_at (options_.learning_rate, adam_.steps (), loop_.done ()));
     const Segments segments = sampler_.next ();
-    // No further back than at run time, or the network learns to lean on what it will not
-    // hear.
-    const int64_t frames = segments.latents.size (1);
-    const Tensor heard =
-        torch::ones ({1, frames, frames}, torch::kBool).triu (-options_.window.left);
-    const auto output = network_->forward (segments.features, segments.pose, heard);
+    const auto output =
+        network_->forward (segments.features, segments.pose,
+                           heard (segments.latents.size (1), options_.window));
     const Tensor latents =
         ((output.latents - segments.latents).square () * importance_).mean ();
     const Tensor lips = lip_reading_.error (output.latents, segments.lips).mean ();
@@ -301,8 +311,9 @@ private:
     Speech2Latent network = finished ();
     Tensor errors = torch::zeros ({set_.frames, set_.latent_mean.size (0)});
     for (const Sequence &sequence : set_.training) {
-      const auto output = network->forward (sequence.features.unsqueeze (0),
-                                            sequence.pose.unsqueeze (0));
+      const auto output =
+          network->forward (sequence.features.unsqueeze (0), sequence.pose.unsqueeze (0),
+                            heard (sequence.latents.size (0), options_.window));
       errors.narrow (0, sequence.first, sequence.latents.size (0))
           .copy_ (network->denormalise (output.latents[0]) - sequence.latents);
     }
