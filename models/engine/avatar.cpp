@@ -223,6 +223,8 @@ private:
         throw Error (ErrorCode::wrong_model, file,
                      "it holds an encoder, but its latents are of eigenfaces",
                      "Export the avatar again");
+      if (placement_.device.is_cpu ())
+        eigenfaces->pack ();
       encode_ = [eigenfaces] (const torch::Tensor &pictures) mutable {
         return eigenfaces->encode (pictures);
       };

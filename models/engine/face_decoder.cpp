@@ -17,6 +17,10 @@ FaceDecoder::FaceDecoder (UNet unet, const torch::Tensor &noise, Prediction pred
       noise_ (noise.to (placement.device, torch::kFloat).unsqueeze (0)),
       prediction_ (prediction), combiner_ (max_batch)
 {
+  const Computation computation;
+  last_step_ = unet_->prepare (
+      noise_,
+      torch::full ({1}, diffusion_steps - 1, torch::kFloat).to (noise_.device ()));
 }
 
 torch::Tensor
@@ -47,13 +51,12 @@ FaceDecoder::decode_batch (const std::vector<Request *> &batch)
     std::copy_n (batch[std::size_t (i)]->latent, size, z[i].data_ptr<float> ());
   z = z.to (noise_.device ());
   const torch::Tensor noise = noise_.expand ({count, -1, -1, -1});
+  const int steps = batch.front ()->steps;
   const auto denoise = [&] (const torch::Tensor &x, const torch::Tensor &t) {
-    return unet_->forward (x, t, z);
+    return steps == 1 ? unet_->forward_from (last_step_, z) : unet_->forward (x, t, z);
   };
   const torch::Tensor pictures =
-      ddim_sample (denoise, noise, batch.front ()->steps, prediction_)
-          .to (torch::kCPU)
-          .contiguous ();
+      ddim_sample (denoise, noise, steps, prediction_).to (torch::kCPU).contiguous ();
   for (std::int64_t i = 0; i < count; i++)
     batch[std::size_t (i)]->picture = pictures[i];
 }
@@ -63,8 +66,7 @@ FaceDecoder::warm_up ()
 {
   const Computation computation;
   const torch::Tensor z = torch::zeros ({1, unet_->config ().style_channels});
-  const torch::Tensor t = torch::full ({1}, diffusion_steps - 1, torch::kFloat);
-  unet_->forward (noise_, t.to (noise_.device ()), z.to (noise_.device ()));
+  unet_->forward_from (last_step_, z.to (noise_.device ()));
 }
 
 } // namespace daetalker

@@ -39,7 +39,8 @@ private:
   void decode_batch (const std::vector<Request *> &batch);
 
   UNet unet_;
-  torch::Tensor noise_; // [1, 3, H, W]
+  torch::Tensor noise_;       // [1, 3, H, W]
+  UNetImpl::Start last_step_; // from the noise, at the last of the diffusion's steps
   Prediction prediction_;
   Combiner<Request> combiner_;
 };

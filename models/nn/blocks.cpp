@@ -56,6 +56,37 @@ conv (int in, int out, int kernel)
       torch::nn::Conv2dOptions (in, out, kernel).padding (kernel / 2));
 }
 
+Tensor
+conv_of_enlarged (const torch::nn::Conv2d &conv, const Tensor &x)
+{
+  // Rows: of each phase of the output's pixels; columns: the kernel's taps that fall on
+  // the first and on the second of the two pixels that it meets.
+  const Tensor &weight = conv->weight;
+  const Tensor taps = torch::tensor ({1.f, 0.f, 0.f, 0.f, 1.f, 1.f, // phase 0
+                                      1.f, 1.f, 0.f, 0.f, 0.f, 1.f})
+                          .view ({2, 2, 3})
+                          .to (weight.device ());
+  const int64_t out = weight.size (0);
+  // [phase y, phase x, out, in, 2, 2]
+  const Tensor kernels =
+      torch::einsum ("pak,qbl,oikl->pqoiab", {taps, taps, weight.to (torch::kFloat)});
+  // Row i of what comes out has met the rows i-1 and i: phase 1 is found one further on.
+  const Tensor all = torch::conv2d (x.contiguous (at::MemoryFormat::ChannelsLast),
+                                    kernels.flatten (0, 2)
+                                        .to (weight.scalar_type ())
+                                        .contiguous (at::MemoryFormat::ChannelsLast),
+                                    conv->bias.repeat ({4}), 1, 1)
+                         .permute ({0, 2, 3, 1})
+                         .contiguous (); // [B, H+1, W+1, phase y, phase x, out]
+  const int64_t batch = x.size (0), height = x.size (2), width = x.size (3);
+  const int64_t pixel = 4 * out, row = (width + 1) * pixel;
+  return all
+      .as_strided ({batch, height, 2, width, 2, out},
+                   {(height + 1) * row, row, row + 2 * out, pixel, pixel + out, 1})
+      .reshape ({batch, 2 * height, 2 * width, out})
+      .permute ({0, 3, 1, 2});
+}
+
 void
 convert_convolutions (torch::nn::Module &module, torch::ScalarType type)
 {
@@ -101,32 +132,39 @@ ResBlockImpl::forward (Tensor x, const Condition &condition)
   Tensor h = norm_modulate_silu (x, as_row (in_norm_->weight), as_row (in_norm_->bias),
                                  in_norm_->options.num_groups ());
   if (resample_ == Resample::up) {
-    auto twice = F::InterpolateFuncOptions ()
-                     .scale_factor (std::vector<double>{2, 2})
-                     .mode (torch::kNearest);
-    h = F::interpolate (h, twice);
-    x = F::interpolate (x, twice);
+    h = conv_of_enlarged (in_conv_, h);
+    x = F::interpolate (x, F::InterpolateFuncOptions ()
+                               .scale_factor (std::vector<double>{2, 2})
+                               .mode (torch::kNearest));
   } else if (resample_ == Resample::down) {
-    h = torch::avg_pool2d (h, 2);
+    h = in_conv_ (torch::avg_pool2d (h, 2));
     x = torch::avg_pool2d (x, 2);
+  } else {
+    h = in_conv_ (h);
   }
-  h = in_conv_ (h);
 
   if (out_norm_) {
-    // Norm's affine part, scale and shift by time and scale by z are one scale and
-    // one shift: ((n*g + b) * (1+s_t) + shift_t) * (1+s_z).
-    Tensor time = time_ (condition.time);
-    Tensor by_time = 1 + time.narrow (1, 0, h.size (1));
-    Tensor shift_time = time.narrow (1, h.size (1), h.size (1));
-    Tensor by_z = 1 + z_ (condition.z);
-    Tensor scale = as_row (out_norm_->weight) * by_time * by_z;
-    Tensor shift = (as_row (out_norm_->bias) * by_time + shift_time) * by_z;
-    h = norm_modulate_silu (h, scale, shift, out_norm_->options.num_groups ());
+    const TimeTable time = condition.tables != nullptr ? condition.tables->at (this)
+                                                       : time_table (condition.time);
+    const Tensor by_z = 1 + z_ (condition.z);
+    h = norm_modulate_silu (h, time.scale * by_z, time.shift * by_z,
+                            out_norm_->options.num_groups ());
     if (dropout_ > 0)
       h = torch::dropout (h, dropout_, is_training ());
     h = out_conv_ (h);
   }
   return (skip_ ? skip_ (x) : x) + h;
+}
+
+// Norm's affine part, scale and shift by time and scale by z are one scale and one shift:
+// ((n*g + b) * (1+s_t) + shift_t) * (1+s_z).  Here is what z has no part in.
+TimeTable
+ResBlockImpl::time_table (const Tensor &time)
+{
+  const auto parts = time_ (time).chunk (2, 1);
+  const Tensor by_time = 1 + parts[0];
+  return {as_row (out_norm_->weight) * by_time,
+          as_row (out_norm_->bias) * by_time + parts[1]};
 }
 
 // ---- AttentionBlock ------------------------------------------------------------
@@ -183,8 +221,12 @@ StageImpl::add (AttentionBlock block)
 Tensor
 StageImpl::forward (Tensor x, const Condition &condition)
 {
-  if (stem_)
-    x = stem_ (x);
+  return forward_blocks (stem_ ? stem_ (x) : x, condition);
+}
+
+Tensor
+StageImpl::forward_blocks (Tensor x, const Condition &condition)
+{
   for (auto &[res, attention] : steps_)
     x = res ? res->forward (x, condition) : attention->forward (x);
   return x;

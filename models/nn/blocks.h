@@ -6,22 +6,38 @@
 
 #include <torch/torch.h>
 
+#include <unordered_map>
+
 namespace daetalker {
 
 // How a residual block changes the side of its feature map.
 enum class Resample { none, up, down };
 
-// What conditions a residual block: per-channel tables, float32.  Undefined tensors
-// mean "none" (the semantic encoder).
+class ResBlockImpl;
+
+// What a residual block makes of the time: scale and shift of its second norm, [B or 1,
+// channels] float32.
+struct TimeTable {
+  torch::Tensor scale, shift;
+};
+using TimeTables = std::unordered_map<const ResBlockImpl *, TimeTable>;
+
+// What conditions a residual block, float32.  Undefined tensors mean "none" (the semantic
+// encoder).
 struct Condition {
-  torch::Tensor time; // [B or 1, embed_channels], SiLU already applied
-  torch::Tensor z;    // [B or 1, style_channels], SiLU already applied
+  torch::Tensor time;                 // [B or 1, embed_channels], SiLU already applied
+  torch::Tensor z;                    // [B or 1, style_channels], SiLU already applied
+  const TimeTables *tables = nullptr; // where they are known already, in place of `time`
 };
 
 // GroupNorm32: min(32, channels) groups, eps 1e-5.
 torch::nn::GroupNorm group_norm32 (int channels);
 
 torch::nn::Conv2d conv (int in, int out, int kernel);
+
+// conv (x enlarged twice by its nearest neighbours), of a 3x3 convolution, in 4/9 of the
+// arithmetic: between its neighbours' copies a kernel meets 2x2 different pixels only.
+torch::Tensor conv_of_enlarged (const torch::nn::Conv2d &conv, const torch::Tensor &x);
 
 // Weights of convolutions to `type`, channels-last; everything else stays float32
 // (norms and embeddings are small and want the precision).
@@ -45,6 +61,9 @@ public:
 
   // x: [B, in, H, W] -> [B, out, H', W'].  B of the condition may be 1.
   torch::Tensor forward (torch::Tensor x, const Condition &condition);
+
+  // time: as in Condition.
+  TimeTable time_table (const torch::Tensor &time);
 
 private:
   Resample resample_;
@@ -75,6 +94,10 @@ public:
   void add (ResBlock block);
   void add (AttentionBlock block);
   torch::Tensor forward (torch::Tensor x, const Condition &condition);
+
+  // What comes after the stem.
+  torch::Tensor forward_blocks (torch::Tensor x, const Condition &condition);
+  torch::nn::Conv2d stem () const { return stem_; }
 
 private:
   std::string next_name () { return std::to_string (children ().size ()); }

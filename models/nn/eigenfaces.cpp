@@ -66,10 +66,18 @@ EigenfacesImpl::encode (const Tensor &pictures)
 EigenfacesImpl::Planes
 EigenfacesImpl::decode (const Tensor &z)
 {
-  const Tensor rows = torch::addmm (mean_, z.to (torch::kFloat), directions_);
+  const Tensor weights = z.to (torch::kFloat);
+  const Tensor rows = packed_.is_empty () ? torch::addmm (mean_, weights, directions_)
+                                          : packed_.sum (mean_, weights);
   const int64_t half = side_ / 2, quarter = side_ / 4;
   return {rows.slice (1, 0, half * half).view ({-1, 1, half, half}),
           rows.slice (1, half * half).view ({-1, 2, quarter, quarter})};
+}
+
+void
+EigenfacesImpl::pack ()
+{
+  packed_ = PackedRows (directions_);
 }
 
 Tensor

@@ -8,6 +8,8 @@
 
 #include <torch/torch.h>
 
+#include "models/nn/packed_rows.h"
+
 namespace daetalker {
 
 class EigenfacesImpl : public torch::nn::Module {
@@ -29,6 +31,10 @@ public:
   // [B, count] -> the pictures' planes, and those as [B, 3, side, side] RGB.
   Planes decode (const torch::Tensor &z);
   torch::Tensor picture (const Planes &planes) const;
+
+  // For drawing on the CPU: decode () reads a packed copy of the components from now on.
+  // They must not change afterwards.
+  void pack ();
 
   int64_t count () const { return directions_.size (0); }
   int side () const { return side_; }
@@ -55,6 +61,7 @@ private:
   torch::Tensor directions_; // [count, 3/8 side^2], one standard deviation each
   torch::Tensor weights_;    // [3/8 side^2], 1 on average
   torch::Tensor deviations_; // [count], lengths of the directions, so weighted
+  PackedRows packed_;
 };
 TORCH_MODULE (Eigenfaces);
 

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/nn/fused_norm.h"
 
+#include "models/nn/clones.h"
+
 #include <ATen/Parallel.h>
 #include <cmath>
 #include <cstring>
 #include <vector>
-
-// The loops below are plain and branch-free so that the compiler vectorises them;
-// one clone per kind of machine is chosen when the library is loaded.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define DAETALKER_CLONES                                                                 \
-  __attribute__ ((target_clones ("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define DAETALKER_CLONES
-#endif
-// Across the clones' borders the compiler does not inline by itself.
-#define DAETALKER_INLINE inline __attribute__ ((always_inline))
 
 namespace daetalker {
 namespace {

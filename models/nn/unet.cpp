@@ -209,13 +209,18 @@ UNetImpl::forward (const Tensor &x, const Tensor &t, const Tensor &z)
   return forward_patches (patches, t, z).picture;
 }
 
+// As Condition has it.
+Tensor
+UNetImpl::embed_time (const Tensor &t)
+{
+  const Tensor time = timestep_embedding (t, config_.model_channels);
+  return torch::silu (embed_out_ (torch::silu (embed_in_ (time))));
+}
+
 UNetImpl::Output
 UNetImpl::forward_patches (Tensor h, const Tensor &t, const Tensor &z)
 {
-  Tensor time = timestep_embedding (t, config_.model_channels);
-  time = embed_out_ (torch::silu (embed_in_ (time)));
-  Condition condition{torch::silu (time), torch::silu (z.to (torch::kFloat))};
-
+  const Condition condition{embed_time (t), torch::silu (z.to (torch::kFloat))};
   Tensor linear; // the picture that z stands for
   if (eigenfaces_) {
     const auto planes = eigenfaces_->decode (z);
@@ -224,11 +229,50 @@ UNetImpl::forward_patches (Tensor h, const Tensor &t, const Tensor &z)
     h = torch::cat ({h, patches.expand ({h.size (0), -1, -1, -1})}, 1)
             .contiguous (at::MemoryFormat::ChannelsLast);
   }
+  return draw (input_blocks_[0]->stem () (h), condition, linear);
+}
 
+UNetImpl::Start
+UNetImpl::prepare (const Tensor &x, const Tensor &t)
+{
+  Start start;
+  const torch::nn::Conv2d stem = input_blocks_[0]->stem ();
+  const Tensor patches = to_patches (x, config_.patch).to (type ());
+  const auto weights = stem->weight.split_with_sizes (
+      {patches.size (1), stem->weight.size (1) - patches.size (1)}, 1);
+  start.stem = torch::conv2d (patches, weights[0], stem->bias, 1, 1);
+  start.plane_stem = weights[1].contiguous (at::MemoryFormat::ChannelsLast);
+  const Tensor time = embed_time (t);
+  for (const auto &module : modules ())
+    if (auto *block = module->as<ResBlock> ())
+      start.times.emplace (block, block->time_table (time));
+  return start;
+}
+
+Tensor
+UNetImpl::forward_from (const Start &start, const Tensor &z)
+{
+  const Condition condition{{}, torch::silu (z.to (torch::kFloat)), &start.times};
+  Tensor h = start.stem.expand ({z.size (0), -1, -1, -1});
+  Tensor linear;
+  if (eigenfaces_) {
+    const auto planes = eigenfaces_->decode (z);
+    linear = eigenfaces_->picture (planes);
+    h = h + torch::conv2d (plane_patches (planes, config_.patch).to (type ()),
+                           start.plane_stem, {}, 1, 1);
+  }
+  return draw (h.contiguous (at::MemoryFormat::ChannelsLast), condition, linear).picture;
+}
+
+// h: what the stem has made.  `linear`: the picture that the network's own is added to,
+// undefined for none.
+UNetImpl::Output
+UNetImpl::draw (Tensor h, const Condition &condition, const Tensor &linear)
+{
   std::vector<Tensor> laterals;
   for (auto &stage : input_blocks_) {
     interruption_point ();
-    h = stage->forward (h, condition);
+    h = stage->forward_blocks (h, condition);
     laterals.push_back (h);
   }
   h = middle_in_->forward (h, condition);
@@ -247,7 +291,7 @@ UNetImpl::forward_patches (Tensor h, const Tensor &t, const Tensor &z)
                           out_norm_->bias.to (torch::kFloat).unsqueeze (0),
                           out_norm_->options.num_groups ());
   Tensor drawn = from_patches (out_conv_ (h), config_.patch).to (torch::kFloat);
-  if (eigenfaces_)
+  if (linear.defined ())
     drawn = drawn + linear;
   if (!references_)
     return {drawn, {}};

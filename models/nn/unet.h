@@ -24,6 +24,20 @@ public:
   torch::Tensor forward (const torch::Tensor &x, const torch::Tensor &t,
                          const torch::Tensor &z);
 
+  // What an evaluation makes of x and t alone, for those that start from the same ones
+  // again and again.
+  struct Start {
+    torch::Tensor stem;       // [1, C, H/patch, W/patch], of x
+    torch::Tensor plane_stem; // the stem's weights for what eigenfaces add to x
+    TimeTables times;
+  };
+
+  // x: [1, 3, H, W]; t: [1].
+  Start prepare (const torch::Tensor &x, const torch::Tensor &t);
+
+  // forward (x, t, z) of the x and t that `start` was made of.
+  torch::Tensor forward_from (const Start &start, const torch::Tensor &z);
+
   struct Output {
     torch::Tensor picture;            // [B, 3, H, W] float32, as of forward()
     ReferenceWarpImpl::Output warped; // what the references gave, where there are any
@@ -42,6 +56,8 @@ public:
   torch::ScalarType type () const { return out_conv_->weight.scalar_type (); }
 
 private:
+  torch::Tensor embed_time (const torch::Tensor &t);
+  Output draw (torch::Tensor h, const Condition &condition, const torch::Tensor &linear);
   void build_input ();
   void build_middle ();
   void build_output ();

@@ -72,6 +72,19 @@ TEST_P (AutoencoderParity, ConditionsOfOneServeABatch)
   }
 }
 
+// What does not depend on z may be computed once.
+TEST_P (AutoencoderParity, PreparedStart)
+{
+  torch::NoGradGuard no_grad;
+  const auto x = fixture_["x"].slice (0, 0, 1), t = fixture_["t"].slice (0, 0, 1);
+  const auto start = fixture_.unet->prepare (x, t);
+  const auto out = fixture_.unet->forward_from (start, fixture_["z"]);
+  EXPECT_LT (difference (out[0], fixture_["unet_out"][0]), float32_tolerance);
+  EXPECT_LT (
+      difference (out, fixture_.unet (x.expand_as (fixture_["x"]), t, fixture_["z"])),
+      float32_tolerance);
+}
+
 TEST_P (AutoencoderParity, AnyMemoryFormat)
 {
   torch::NoGradGuard no_grad;

@@ -107,6 +107,17 @@ TEST_F (EigenfacesTest, WeightsSayWhereErrorsCount)
   EXPECT_LT (error_of_first (1000), 0.05 * error_of_first (1));
 }
 
+TEST_F (EigenfacesTest, PackedTheyDecodeTheSame)
+{
+  eigenfaces->fit (rows_of_rank (40, count), torch::ones ({row_size}));
+  const Tensor z = torch::randn ({3, count}), before = again (z);
+  eigenfaces->pack ();
+  EXPECT_LT (largest (again (z) - before), 1e-4);
+  EXPECT_GT (largest (again (z) - before), 0) << "nothing was packed";
+  const Tensor one = z.slice (0, 0, 1);
+  EXPECT_EQ (largest (again (one) - again (one)), 0) << "something was changed";
+}
+
 UNetConfig
 small_unet ()
 {
@@ -131,6 +142,8 @@ TEST_F (EigenfacesTest, TheUNetCompletesThePictureThatZStandsFor)
   unet->named_parameters ()["out.2.weight"].normal_ ();
   const Tensor drawn = unet (x, t, z) - linear;
   EXPECT_GT (largest (drawn), 0.1);
+  const auto start = unet->prepare (x.slice (0, 0, 1), t);
+  EXPECT_LT (largest (unet->forward_from (start, z)[0] - unet (x, t, z)[0]), 1e-4);
   // One z for a whole batch is the same as each its own.
   const Tensor first = z.slice (0, 0, 1);
   EXPECT_LT (largest (unet (x, t, first) - unet (x, t, first.expand ({2, -1}))), 1e-5);
