@@ -10,6 +10,9 @@
  * and the stream's; RGB is full range, YUV is limited range with chroma averaged
  * over 2x2 pixels (chroma-site jpeg).
  *
+ * With `steps` 0 a frame gets as many evaluations as there is time for: the most that
+ * take less than 70 % of the time between two frames, as measured while it runs.
+ *
  * A frame that is too late is not rendered (property `qos`, QoS message); time
  * goes on.  A new `avatar` is loaded while the old one renders and takes over
  * between two frames.  Pictures are marked as synthetic media: stream tags, and a
@@ -25,6 +28,7 @@
 
 #include <gst/video/video.h>
 
+#include <atomic>
 #include <cmath>
 
 #include "avatarsettings.h"
@@ -33,6 +37,7 @@
 #include "framestats.h"
 #include "ratecaps.h"
 #include "rendermodel.h"
+#include "stepchoice.h"
 #include "streamtime.h"
 #include "syntheticmeta.h"
 #include "tensorcaps.h"
@@ -81,9 +86,10 @@ struct Private {
   GstVideoInfo info{};
   std::vector<float> latent;
   gsize buffer_size = 0;
+  StepChoice choice; // of `timed_avatar`
   // What the times in `stats` are of.
   const daetalker::Avatar *timed_avatar = nullptr;
-  int timed_steps = 0;
+  std::atomic<int> timed_steps{0};
   GstTagList *upstream_tags = nullptr;
   bool tagged = false;
 };
@@ -200,9 +206,10 @@ gst_dae_render_get_property (GObject *object, guint id, GValue *value, GParamSpe
         avatar ? avatar->info ().device : settings.avatar.options.device;
     const std::string precision =
         avatar ? avatar->info ().precision : settings.avatar.options.precision;
-    g_value_take_boxed (value,
-                        priv->stats.to_structure ("daetalker-stats", "rendered",
-                                                  device.c_str (), precision.c_str ()));
+    GstStructure *stats = priv->stats.to_structure ("daetalker-stats", "rendered",
+                                                    device.c_str (), precision.c_str ());
+    gst_structure_set (stats, "steps", G_TYPE_INT, (gint)priv->timed_steps, nullptr);
+    g_value_take_boxed (value, stats);
     return;
   }
   default:
@@ -249,6 +256,7 @@ gst_dae_render_start (GstBaseTransform *trans)
   return daetalker_guard (GST_ELEMENT (self), FALSE, [&] () -> gboolean {
     priv->model.start (settings.avatar, settings.steps);
     priv->promise.start (priv->model.current ().measured);
+    priv->timed_avatar = nullptr;
     priv->stats.clear ();
     priv->tagged = false;
     return TRUE;
@@ -315,6 +323,25 @@ refuse (GstDaeRender *self, const gchar *reason, const GstCaps *caps)
   return FALSE;
 }
 
+// The time of a frame depends on how many evaluations there is time for.
+static void
+choose_steps (GstDaeRender *self)
+{
+  Private *priv = self->priv;
+  const RenderModel &model = priv->model.current ();
+  if (model.avatar.get () != priv->timed_avatar) {
+    priv->choice.start (model.info ().steps, model.measured_steps, model.measured);
+    priv->timed_avatar = model.avatar.get ();
+    priv->stats.restart_times ();
+  }
+  priv->choice.set_period (
+      gst_util_uint64_scale (GST_SECOND, priv->info.fps_d, MAX (priv->info.fps_n, 1)));
+  if (get_settings (self).steps == 0 && priv->stats.count () == 0) {
+    priv->promise.start (priv->choice.expected ());
+    daetalker_post_latency (GST_ELEMENT (self));
+  }
+}
+
 static gboolean
 gst_dae_render_set_caps (GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps)
 {
@@ -349,6 +376,7 @@ gst_dae_render_set_caps (GstBaseTransform *trans, GstCaps *incaps, GstCaps *outc
   }
   if (!gst_video_info_from_caps (&priv->info, outcaps))
     return FALSE;
+  choose_steps (self);
   priv->latent.resize (info.latent_size);
   priv->buffer_size = (info.latent_size + (tensors == 2 ? 3 : 0)) * sizeof (float);
   return TRUE;
@@ -475,10 +503,12 @@ gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *
   return daetalker_guard (GST_ELEMENT (self), GST_FLOW_ERROR, [&] {
     priv->model.take_next ();
     RenderModel &model = priv->model.current ();
-    if (model.avatar.get () != priv->timed_avatar || settings.steps != priv->timed_steps)
+    if (model.avatar.get () != priv->timed_avatar)
+      choose_steps (self);
+    const int steps = settings.steps > 0 ? settings.steps : priv->choice.steps ();
+    if (steps != priv->timed_steps)
       priv->stats.restart_times ();
-    priv->timed_avatar = model.avatar.get ();
-    priv->timed_steps = settings.steps;
+    priv->timed_steps = steps;
     read_latent (priv, input);
     const gint64 begin = g_get_monotonic_time ();
     {
@@ -486,12 +516,13 @@ gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *
       const auto flushing = [trans] {
         return GST_PAD_IS_FLUSHING (GST_BASE_TRANSFORM_SINK_PAD (trans)) != 0;
       };
-      if (!model.renderer->render (priv->latent.data (), settings.steps, frame.view (),
-                                   flushing))
+      if (!model.renderer->render (priv->latent.data (), steps, frame.view (), flushing))
         return GST_FLOW_FLUSHING;
     }
     const auto spent = (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND;
     priv->stats.add (spent);
+    if (settings.steps == 0)
+      priv->choice.add (spent);
     priv->promise.watch (GST_ELEMENT (self), priv->stats, spent);
     if (settings.provenance)
       daetalker_synthetic_meta_add (output, model.info ());
@@ -526,8 +557,8 @@ install_properties (GObjectClass *klass)
       g_param_spec_int (
           "steps", "Steps",
           "Evaluations of the network for each frame; the avatar says which "
-          "values it knows (1: live, 100: as published)",
-          1, 1000, default_steps, playing));
+          "values it knows (0: as many as there is time for, 1: live, 100: as published)",
+          0, 1000, default_steps, playing));
   ComputePromise::install (klass, PROP_COMPUTE_TIME);
   g_object_class_install_property (
       klass, PROP_PROVENANCE,

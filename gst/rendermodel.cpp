@@ -14,14 +14,15 @@ using Lock = std::unique_lock<std::mutex>;
 void
 daetalker_check_steps (const AvatarInfo &info, int steps)
 {
-  if (std::find (info.steps.begin (), info.steps.end (), steps) != info.steps.end ())
+  if (steps == 0 ||
+      std::find (info.steps.begin (), info.steps.end (), steps) != info.steps.end ())
     return;
   std::string known;
   for (int value : info.steps)
     known += (known.empty () ? "" : ", ") + std::to_string (value);
   throw Error (ErrorCode::wrong_model, info.path,
                "this avatar does not render in " + std::to_string (steps) + " steps",
-               "Set steps to one of: " + known);
+               "Set steps to 0 (as many as there is time for) or one of: " + known);
 }
 
 void
@@ -44,6 +45,8 @@ RenderModel::start (int steps)
 {
   const AvatarInfo &facts = info ();
   daetalker_check_steps (facts, steps);
+  if (steps == 0)
+    steps = facts.steps.front ();
   if (renderer == nullptr)
     renderer = avatar->open_renderer ();
   renderer->warm_up (steps);
@@ -59,6 +62,7 @@ RenderModel::start (int steps)
   const gint64 begin = g_get_monotonic_time ();
   renderer->render (latent.data (), steps, view);
   measured = (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND;
+  measured_steps = steps;
 }
 
 void

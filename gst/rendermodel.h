@@ -19,16 +19,18 @@ struct RenderModel {
   std::shared_ptr<daetalker::Avatar> avatar;
   std::unique_ptr<daetalker::Renderer> renderer; // nullptr until start()
   GstClockTime measured = 0;                     // time of one warm frame
+  int measured_steps = 1;                        // its evaluations
   guint64 number = 0;                            // of the load, see RenderModelSlot
 
   const daetalker::AvatarInfo &info () const { return avatar->info (); }
 
-  // Opens the renderer, runs it warm, and measures it.
+  // Opens the renderer, runs it warm, and measures it.  `steps` 0: the fewest that the
+  // avatar knows.
   void start (int steps);
 };
 
-// Throws daetalker::Error (wrong_model) that lists the values if `steps` is none
-// of `info.steps`.
+// Throws daetalker::Error (wrong_model) that lists the values if `steps` is neither 0
+// nor one of `info.steps`.
 void daetalker_check_steps (const daetalker::AvatarInfo &info, int steps);
 
 // Throws daetalker::Error (wrong_model) if `next` cannot take over from `now` within

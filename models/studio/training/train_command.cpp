@@ -20,8 +20,10 @@ struct TrainOptions {
   std::string dataset, avatar, work, stage = "all";
   std::string init; // an avatar
   std::string latents = "eigenfaces";
-  int width = 0;       // of the shape's own default
-  int references = -1; // as the avatar has that is started from, or none
+  int width = 0;                 // of the shape's own default
+  int patch = 0;                 // likewise
+  std::vector<int> channel_mult; // likewise
+  int references = -1;           // as the avatar has that is started from, or none
   HeldOut held_out;
   std::string held_out_clips; // file of names
   std::string others;         // folder
@@ -64,6 +66,12 @@ run (TrainOptions &options)
       options.latents == "eigenfaces"
           ? eigenface_autoencoder (options.width > 0 ? options.width : 32)
           : live_autoencoder (options.width > 0 ? options.width : 64);
+  UNetConfig &unet = options.autoencoder.network.unet;
+  if (options.patch > 0)
+    unet.patch = options.patch;
+  if (!options.channel_mult.empty ())
+    unet.channel_mult = options.channel_mult;
+  validate (options.autoencoder.network);
   if (!options.held_out_clips.empty ())
     options.held_out.names = read_words (options.held_out_clips);
   if (!options.init.empty ())
@@ -136,6 +144,17 @@ add_train_command (CLI::App &app)
           "--width", options->width,
           "Channels of the UNet's first level (default: 32, without eigenfaces 64)")
       ->check (CLI::Range (32, 512));
+  command
+      ->add_option ("--channel-mult", options->channel_mult,
+                    "Channels of each of the UNet's levels, as multiples of the width "
+                    "(default: 1,2,3)")
+      ->delimiter (',')
+      ->check (CLI::Range (1, 16));
+  command
+      ->add_option ("--patch", options->patch,
+                    "Side in pixels of what one point of the UNet's first level stands "
+                    "for (default: 4, without eigenfaces 8)")
+      ->check (CLI::IsMember ({4, 8}));
   command
       ->add_option ("--references", options->references,
                     "Pictures of the person that the UNet's head warps")
@@ -219,9 +238,10 @@ add_train_command (CLI::App &app)
       ->check (CLI::Range (0.5, 3.0))
       ->capture_default_str ();
   command
-      ->add_option ("--mouth-pages", options->speech2latent.mouth_pages,
-                    "Real frames whose mouths are shown where speech foretells an average "
-                    "of them (eigenfaces only); 0: none")
+      ->add_option (
+          "--mouth-pages", options->speech2latent.mouth_pages,
+          "Real frames whose mouths are shown where speech foretells an average "
+          "of them (eigenfaces only); 0: none")
       ->check (CLI::Range (0, 1 << 20))
       ->capture_default_str ();
   command
