@@ -16,6 +16,10 @@
  * three frames, `audio_src` is silent, and both go on with the sound that comes
  * afterwards.
  *
+ * Where a live source stops sending, the face idles after `idle-after` milliseconds, as
+ * in silence, and goes on with the sound that comes again; what comes of a time that has
+ * gone by is left out.  `audio_src` gives what there is.
+ *
  * The properties of the parts are the bin's.  Those that GstController may move
  * (`yaw`, `pitch`, `roll`, ...) may be moved on the bin as well.
  *
@@ -38,6 +42,7 @@
 
 #include <gst/audio/audio.h>
 
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -48,6 +53,7 @@
 #include "gstspeech2latent.h"
 #include "gstspeechfeatures.h"
 #include "latentavatar.h"
+#include "livesilence.h"
 #include "rendermodel.h"
 #include "streamtime.h"
 #include "tensorcaps.h"
@@ -68,6 +74,7 @@ static GstStaticPadTemplate pose_template = GST_STATIC_PAD_TEMPLATE (
 enum {
   PROP_LATENCY = 1,
   PROP_STATS,
+  PROP_IDLE_AFTER,
   PROP_FIRST_FORWARDED,
 };
 
@@ -78,7 +85,7 @@ enum {
 
 static guint signals[N_SIGNALS];
 
-static const gchar *const own_properties[] = {"latency", "stats", nullptr};
+static const gchar *const own_properties[] = {"latency", "stats", "idle-after", nullptr};
 
 namespace {
 
@@ -99,6 +106,7 @@ struct Private {
   GstPad *tee_pad = nullptr;
 
   BargeIn barge_in;
+  std::unique_ptr<LiveSilence> silence; // from init to dispose
 
   std::mutex change_mutex;
   guint64 changes = 0; // of the avatar in a running stream
@@ -431,9 +439,11 @@ static void
 gst_dae_talker_bin_set_property (GObject *object, guint id, const GValue *value,
                                  GParamSpec *pspec)
 {
-  (void)id;
   GstDaeTalkerBin *self = GST_DAE_TALKER_BIN (object);
-  if (g_str_equal (pspec->name, "avatar") && GST_STATE (self) > GST_STATE_READY)
+  if (id == PROP_IDLE_AFTER) {
+    if (self->priv->silence != nullptr)
+      self->priv->silence->set_patience (g_value_get_int (value));
+  } else if (g_str_equal (pspec->name, "avatar") && GST_STATE (self) > GST_STATE_READY)
     begin_avatar_change (self, value);
   else
     daetalker_set_forwarded (self->priv->parts (), pspec->name, value);
@@ -450,6 +460,9 @@ gst_dae_talker_bin_get_property (GObject *object, guint id, GValue *value,
     break;
   case PROP_STATS:
     g_value_take_boxed (value, new_stats (priv));
+    break;
+  case PROP_IDLE_AFTER:
+    g_value_set_int (value, priv->silence != nullptr ? priv->silence->patience () : -1);
     break;
   default:
     daetalker_get_forwarded (priv->parts (), pspec->name, value);
@@ -470,12 +483,17 @@ gst_dae_talker_bin_change_state (GstElement *element, GstStateChange transition)
                        (nullptr));
     return GST_STATE_CHANGE_FAILURE;
   }
+  if (transition == GST_STATE_CHANGE_PLAYING_TO_PAUSED)
+    self->priv->silence->stop ();
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (result != GST_STATE_CHANGE_FAILURE &&
       (transition == GST_STATE_CHANGE_NULL_TO_READY ||
        transition == GST_STATE_CHANGE_READY_TO_PAUSED))
     size_speech_queue (self);
+  if (result != GST_STATE_CHANGE_FAILURE &&
+      transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
+    self->priv->silence->start ();
   return result;
 }
 
@@ -489,6 +507,7 @@ gst_dae_talker_bin_dispose (GObject *object)
     if (pad != nullptr)
       gst_element_release_request_pad (element, pad);
   }
+  GST_DAE_TALKER_BIN (object)->priv->silence.reset ();
   G_OBJECT_CLASS (parent_class)->dispose (object);
 }
 
@@ -548,6 +567,8 @@ gst_dae_talker_bin_init (GstDaeTalkerBin *self)
   gst_pad_add_probe (
       sink, GstPadProbeType (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_FLUSH),
       note_sound, self, nullptr);
+  g_autoptr (GstPad) speech = gst_element_get_static_pad (priv->speech_queue, "sink");
+  priv->silence = std::make_unique<LiveSilence> (GST_ELEMENT (self), speech);
 }
 
 static void
@@ -563,6 +584,14 @@ gst_dae_talker_bin_class_init (GstDaeTalkerBinClass *klass)
   object_class->dispose = gst_dae_talker_bin_dispose;
   object_class->finalize = gst_dae_talker_bin_finalize;
   daetalker_install_readings (object_class, PROP_LATENCY, PROP_STATS);
+  g_object_class_install_property (
+      object_class, PROP_IDLE_AFTER,
+      g_param_spec_int ("idle-after", "Idle after",
+                        "How late the sound of a live source may be, in ms, before the "
+                        "face idles without it (-1: it waits)",
+                        -1, 60000, 100,
+                        GParamFlags (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                     GST_PARAM_MUTABLE_PLAYING)));
   daetalker_forward_properties (
       object_class, PROP_FIRST_FORWARDED,
       {GST_TYPE_SPEECH_FEATURES, GST_TYPE_SPEECH2LATENT, GST_TYPE_DAE_RENDER},
