@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 
-def fast_types():
-    """The types worth timing: without instructions for bfloat16 an evaluation takes
-    minutes, whoever asks for it."""
-    if {"avx512_bf16", "amx_bf16"} & set(Path("/proc/cpuinfo").read_text().split()):
-        return ("float32", "bfloat16")
-    print("bfloat16 is left out: this CPU has no instructions for it")
-    return ("float32",)
+def add_types(parser):
+    """The types to time: float32, and bfloat16 where the CPU has instructions for it
+    (without them an evaluation takes minutes, whoever asks for it)."""
+    fast = {"avx512_bf16", "amx_bf16"} & set(Path("/proc/cpuinfo").read_text().split())
+    parser.add_argument("--types", type=lambda text: text.split(","),
+                        default=["float32", "bfloat16"] if fast else ["float32"],
+                        help="separated by commas; default: those that this CPU is fast in")
 
 
 class Worker:
