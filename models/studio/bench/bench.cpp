@@ -95,6 +95,24 @@ bench_pipeline (const PipelineRequest &request)
 }
 
 json
+bench_streams (const PipelineRequest &request, const std::vector<int> &numbers)
+{
+  json figures = json::array ();
+  Progress progress ("streams", numbers.size ());
+  for (const int streams : numbers) {
+    const StreamsTiming timing = time_streams (request, streams);
+    figures.push_back (
+        {{"streams", streams},
+         {"frames_per_second", double (timing.frames) / timing.wall_seconds},
+         {"frames_per_second_each",
+          double (timing.frames) / timing.wall_seconds / streams},
+         {"peak_memory_mib", timing.peak_memory_mib}});
+    progress.add (1);
+  }
+  return figures;
+}
+
+json
 bench_ffhq256 (const BenchOptions &options)
 {
   const UNetConfig shape = ffhq256_autoencoder ().unet;
@@ -142,6 +160,8 @@ run_bench (const BenchOptions &options)
         {"threads", network_threads (options.threads)}}}};
   // First: the process's memory is the pipeline's alone until then.
   figures["pipeline"] = bench_pipeline (request);
+  if (!options.streams.empty ())
+    figures["streams"] = bench_streams (request, options.streams);
   if (options.ffhq256)
     figures["ffhq256"] = bench_ffhq256 (options);
   if (options.peak)

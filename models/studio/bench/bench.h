@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 namespace daetalker {
 
@@ -16,13 +17,15 @@ struct BenchOptions {
   int threads = 0;     // 0: as LibTorch chooses
   int steps = 1;       // DDIM evaluations
   bool allow_unconsented = false;
-  bool ffhq256 = false; // the published UNet's shape too
-  bool peak = false;    // the renderer beside the fastest convolution
-  std::string json;     // file for the figures, or empty
+  bool ffhq256 = false;     // the published UNet's shape too
+  bool peak = false;        // the renderer beside the fastest convolution
+  std::vector<int> streams; // numbers of streams at once to try as well, ascending
+  std::string json;         // file for the figures, or empty
 };
 
 // Returns the figures, and writes them to `json`: {"software": {..}, "machine": {..},
-// "settings": {..}, "pipeline": {..}} and, where asked for, "ffhq256" and "peak".
+// "settings": {..}, "pipeline": {..}} and, where asked for, "streams": [..], "ffhq256"
+// and "peak".
 //
 // Throws Error: not_found (avatar, sound, an element), unreadable (not sound; a file
 // that cannot be written, before anything is measured), wrong_model (no samples),

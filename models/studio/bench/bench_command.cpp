@@ -29,6 +29,11 @@ add_bench_command (CLI::App &app)
       ->check (CLI::Range (1, 1000))
       ->capture_default_str ();
   command
+      ->add_option ("--streams", options->streams,
+                    "Also play so many streams at once, one number after the other")
+      ->delimiter (',')
+      ->check (CLI::Range (1, 256));
+  command
       ->add_option_function<std::string> (
           "--shape", [options] (const std::string &) { options->ffhq256 = true; },
           "Also time one evaluation of a published network's shape")

@@ -107,6 +107,18 @@ add_pipeline (Table &table, const json &pipeline, const std::string &audio)
 }
 
 void
+add_streams (Table &table, const json &streams)
+{
+  table.line ();
+  table.row ("streams at once", {"frames/s", "each", "MiB"});
+  for (const json &row : streams)
+    table.row (std::to_string (row["streams"].get<int> ()),
+               {Table::number (row["frames_per_second"], 1),
+                Table::number (row["frames_per_second_each"], 1),
+                Table::number (row["peak_memory_mib"], 0)});
+}
+
+void
 add_evaluation (Table &table, const std::string &name, const json &time)
 {
   table.row (name, {Table::number (time["gflop"], 2), Table::number (time["ms"], 2),
@@ -121,6 +133,8 @@ bench_table (const json &figures)
   Table table;
   add_heading (table, figures);
   add_pipeline (table, figures["pipeline"], figures["settings"]["audio"]);
+  if (figures.contains ("streams"))
+    add_streams (table, figures["streams"]);
   if (figures.contains ("ffhq256") || figures.contains ("peak")) {
     table.line ();
     table.row ("one evaluation", {"GFLOP", "ms", "GFLOP/s"});

@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <gst/app/gstappsrc.h>
+#include <memory>
 
 namespace daetalker {
 
@@ -210,6 +212,27 @@ TimedPipeline::run (const std::function<void (double)> &on_progress)
 }
 
 } // namespace
+
+StreamsTiming
+time_streams (const PipelineRequest &request, int streams)
+{
+  std::vector<std::unique_ptr<TimedPipeline>> pipelines;
+  for (int i = 0; i < streams; i++)
+    pipelines.push_back (std::make_unique<TimedPipeline> (request));
+  std::vector<std::future<PipelineTiming>> runs;
+  for (const auto &pipeline : pipelines)
+    runs.push_back (std::async (std::launch::async,
+                                [&pipeline] { return pipeline->run ([] (double) {}); }));
+  StreamsTiming timing;
+  timing.streams = streams;
+  for (auto &run : runs) {
+    const PipelineTiming one = run.get ();
+    timing.frames += one.frames;
+    timing.wall_seconds = std::max (timing.wall_seconds, one.wall_seconds);
+    timing.peak_memory_mib = std::max (timing.peak_memory_mib, one.peak_memory_mib);
+  }
+  return timing;
+}
 
 PipelineTiming
 time_pipeline (const PipelineRequest &request,

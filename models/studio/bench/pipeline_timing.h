@@ -46,4 +46,15 @@ struct PipelineTiming {
 PipelineTiming time_pipeline (const PipelineRequest &request,
                               const std::function<void (double seconds)> &on_progress);
 
+// Several streams of one avatar at once, each of the whole request.
+struct StreamsTiming {
+  int streams = 0;
+  std::uint64_t frames = 0;   // of all
+  double wall_seconds = 0;    // of the slowest
+  double peak_memory_mib = 0; // resident, of the process, so far
+};
+
+// Throws as time_pipeline.
+StreamsTiming time_streams (const PipelineRequest &request, int streams);
+
 } // namespace daetalker
