@@ -2,15 +2,14 @@
 #include "models/studio/training/frame_store.h"
 
 #include "models/io/tensors.h"
-#include "models/studio/clip_writer.h"
 #include "models/studio/dataset.h"
 #include "models/studio/media.h"
 #include "models/studio/training/frame_latents.h"
 #include "models/studio/training/reference_frames.h"
 #include "tests/models/expect_error.h"
 #include "tests/models/temporary_folder.h"
+#include "tests/training/small_dataset.h"
 
-#include <gst/gst.h>
 #include <gtest/gtest.h>
 
 using namespace daetalker;
@@ -19,48 +18,13 @@ using torch::Tensor;
 
 namespace {
 
-constexpr int frames = 3;
-const std::vector<std::string> names = {"a", "b", "c", "d", "e", "f"};
-
-// The brightness of every pixel of frame `frame`, and each of its samples.
-int
-mark (size_t clip, int frame)
-{
-  return int (10 * clip) + frame;
-}
-
-void
-write_clip (const std::string &dataset, size_t clip)
-{
-  std::vector<int16_t> speech;
-  for (int frame = 0; frame < frames; frame++)
-    speech.insert (speech.end (), samples_per_frame, int16_t (mark (clip, frame)));
-  const std::string path = dataset_clip_path (dataset, names[clip]);
-  ClipWriter writer (path + ".mkv", speech);
-  for (int frame = 0; frame < frames; frame++)
-    writer.write (cv::Mat (256, 256, CV_8UC3, cv::Scalar::all (mark (clip, frame))));
-  writer.finish ();
-  save_tensors (path + ".safetensors", {{"landmarks", torch::zeros ({frames, 68, 2})},
-                                        {"pose", torch::zeros ({frames, 3})}});
-}
+constexpr int frames = test::small_frames;
+const std::vector<std::string> &names = test::small_names;
+using test::mark;
 
 class FrameStoreTest : public testing::Test {
 protected:
-  void SetUp () override
-  {
-    gst_init (nullptr, nullptr);
-    std::filesystem::create_directories (dataset_ + "/clips");
-    DatasetIndex index;
-    for (size_t i = 0; i < names.size (); i++) {
-      write_clip (dataset_, i);
-      DatasetClip clip;
-      clip.name = names[i];
-      clip.frames = frames;
-      clip.prepared = true;
-      index.clips.push_back (clip);
-    }
-    save_dataset_index (dataset_, index);
-  }
+  void SetUp () override { test::write_small_dataset (dataset_); }
 
   FrameStore open (const HeldOut &held_out)
   {

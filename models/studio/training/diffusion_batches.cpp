@@ -31,16 +31,24 @@ DiffusionBatches::DiffusionBatches (const FrameStore &store,
   step_weight_ = (bars / (1 - bars)).clamp (0.2, 5).to (torch::kFloat);
 }
 
+// [B, ...] of what all parts draw together -> this part's rows.
+Tensor
+DiffusionBatches::own (const Tensor &all) const
+{
+  return all.slice (0, options_.part, {}, options_.parts);
+}
+
 // Channels-last, from the pool.
 Tensor
 DiffusionBatches::random_normals (const Tensor &like)
 {
-  const int64_t count = like.numel ();
+  const int64_t count = options_.parts * like.numel ();
   const int64_t offset =
       torch::randint (pool_.numel () - count, {1}, generator_, torch::kLong)
           .item<int64_t> ();
-  return pool_.narrow (0, offset, count)
-      .view ({like.size (0), like.size (2), like.size (3), like.size (1)})
+  return own (pool_.narrow (0, offset, count)
+                  .view ({options_.parts * like.size (0), like.size (2), like.size (3),
+                          like.size (1)}))
       .permute ({0, 3, 1, 2});
 }
 
@@ -51,8 +59,13 @@ DiffusionBatches::next ()
   const Tensor &frames = store_.training ();
   const int64_t fixed = std::llround (options_.one_step_share * options_.size);
   const int64_t free = options_.size - fixed;
+  const Tensor lots = torch::randint (frames.size (0), {options_.parts * options_.size},
+                                      generator_, torch::kLong);
+  // The free ones first, as in one batch of that size.
   const Tensor chosen = frames.index_select (
-      0, torch::randint (frames.size (0), {options_.size}, generator_, torch::kLong));
+      0, torch::cat (
+             {own (lots.narrow (0, 0, options_.parts * free)),
+              own (lots.narrow (0, options_.parts * free, options_.parts * fixed))}));
   const Tensor pictures = store_.pictures (chosen);
 
   DiffusionBatch batch;
@@ -64,7 +77,8 @@ DiffusionBatches::next ()
   batch.weights = region_weights (store_.landmarks ().index_select (0, chosen),
                                   store_.side (), options_.unet_patch, options_.gains);
 
-  const Tensor t = torch::randint (diffusion_steps, {free}, generator_, torch::kLong);
+  const Tensor t = own (torch::randint (diffusion_steps, {options_.parts * free},
+                                        generator_, torch::kLong));
   const Tensor last = torch::full ({fixed}, diffusion_steps - 1, torch::kLong);
   batch.t = torch::cat ({t, last}).to (torch::kFloat);
   const Tensor scale =

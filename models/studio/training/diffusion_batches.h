@@ -27,6 +27,9 @@ struct DiffusionBatchOptions {
   int unet_patch = 8;
   int encoder_patch = 4; // 0: nothing for the encoder
   RegionGains gains;     // of the weights
+  // One of several that draw the same random numbers, each its own part of a batch that
+  // is as many times as large.
+  int part = 0, parts = 1;
 };
 
 class DiffusionBatches {
@@ -38,6 +41,7 @@ public:
   DiffusionBatch next ();
 
 private:
+  torch::Tensor own (const torch::Tensor &all) const;
   torch::Tensor random_normals (const torch::Tensor &like);
 
   const FrameStore &store_;

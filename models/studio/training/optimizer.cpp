@@ -60,11 +60,24 @@ MasterAdam::MasterAdam (torch::nn::Module &module, const AdamOptions &options)
   }
 }
 
+void
+MasterAdam::share ()
+{
+  if (!options_.workers)
+    return;
+  torch::NoGradGuard guard;
+  step_ = int64_t (options_.workers->agree (double (step_)));
+  for (Slot &slot : slots_) {
+    options_.workers->share ({slot.master, slot.m, slot.v, slot.ema});
+    publish (slot);
+  }
+}
+
 double
 MasterAdam::step ()
 {
   torch::NoGradGuard guard;
-  double square = 0;
+  std::vector<Tensor> gradients;
   for (Slot &slot : slots_) {
     Tensor &gradient = slot.parameter.mutable_grad ();
     if (!gradient.defined ())
@@ -72,6 +85,12 @@ MasterAdam::step ()
     if (gradient.strides () != slot.parameter.strides ())
       gradient = torch::empty_like (slot.parameter, torch::MemoryFormat::Preserve)
                      .copy_ (gradient);
+    gradients.push_back (gradient);
+  }
+  if (options_.workers)
+    options_.workers->average (gradients);
+  double square = 0;
+  for (const Tensor &gradient : gradients) {
     double norm = gradient.norm (2, torch::kFloat).item<double> ();
     square += norm * norm;
   }

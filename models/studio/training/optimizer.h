@@ -6,7 +6,10 @@
 
 #include <torch/torch.h>
 
+#include <memory>
+
 #include "models/io/tensors.h"
+#include "models/studio/training/workers.h"
 
 namespace daetalker {
 
@@ -15,8 +18,9 @@ struct AdamOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double eps = 1e-8;
-  double clip_norm = 1.0;   // of the whole gradient; 0 = none
-  double ema_decay = 0.999; // reached gradually: (1+step)/(10+step) until then
+  double clip_norm = 1.0;           // of the whole gradient; 0 = none
+  double ema_decay = 0.999;         // reached gradually: (1+step)/(10+step) until then
+  std::shared_ptr<Workers> workers; // that take the same steps, or none
 };
 
 class MasterAdam {
@@ -24,7 +28,11 @@ public:
   // The module's parameters of now are the first masters.
   MasterAdam (torch::nn::Module &module, const AdamOptions &options);
 
-  // One update from the gradients that lie in the parameters; clears them.
+  // Where there are workers: all have the first one's weights and state from here on.
+  void share ();
+
+  // One update from the gradients that lie in the parameters (the workers' mean of them);
+  // clears them.
   // Returns the gradient's norm before clipping; a gradient that is not finite is
   // dropped (no update) and the norm says so.
   double step ();

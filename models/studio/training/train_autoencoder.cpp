@@ -58,9 +58,10 @@ public:
         network_ (prepared_network (store, work, options, type_)),
         adam_ (*network_, adam_options (options)),
         adversary_ (AdversaryOptions (), type_, options.seed),
-        validator_ (store, options.network, noise_, type_),
-        log_ (work, "autoencoder")
+        validator_ (store, options.network, noise_, type_)
   {
+    if (is_first ())
+      log_ = std::make_unique<TrainLog> (work, "autoencoder");
     if (network_->encoder) {
       head_ = LatentHead (store, options.network.unet.style_channels);
       head_adam_ = std::make_unique<MasterAdam> (*head_, adam_options (options));
@@ -73,8 +74,9 @@ public:
 
   void run ()
   {
+    share ();
     if (encoder_frozen ())
-      latents ();
+      in_turn ([this] { latents (); });
     errors_ = speech_errors ();
     Clock::time_point start = Clock::now (), saved = start;
     double before = minutes_;
@@ -92,7 +94,7 @@ public:
       seconds += std::chrono::duration<double> (Clock::now () - step_start).count ();
       loss += now;
       since++;
-      minutes_ = before + minutes_since (start);
+      minutes_ = agree (before + minutes_since (start));
       if (since == 50) {
         report (loss / since, since * options_.batch / seconds);
         loss = seconds = 0;
@@ -112,7 +114,36 @@ private:
   {
     AdamOptions adam;
     adam.learning_rate = options.learning_rate;
+    adam.workers = options.workers;
     return adam;
+  }
+
+  bool is_first () const { return !options_.workers || options_.workers->is_first (); }
+
+  double agree (double value)
+  {
+    return options_.workers ? options_.workers->agree (value) : value;
+  }
+
+  void in_turn (const std::function<void ()> &work)
+  {
+    if (options_.workers)
+      options_.workers->in_turn (work);
+    else
+      work ();
+  }
+
+  // The first one's state, and what is no parameter.
+  void share ()
+  {
+    if (!options_.workers)
+      return;
+    adam_.share ();
+    if (head_adam_)
+      head_adam_->share ();
+    minutes_ = agree (minutes_);
+    encoder_done_ = agree (encoder_done_) != 0;
+    options_.workers->share (network_->buffers ());
   }
 
   // Weights must have their final type and layout before the optimiser copies them.
@@ -147,6 +178,10 @@ private:
     const bool frozen = options.freeze_encoder || options.network.unet.eigenfaces;
     batch.encoder_patch = frozen ? 0 : options.network.encoder.patch;
     batch.gains = options.gains;
+    if (options.workers) {
+      batch.part = options.workers->rank ();
+      batch.parts = options.workers->size ();
+    }
     return batch;
   }
 
@@ -317,7 +352,10 @@ private:
       return latents ().index_select (0, of.index_select (0, frames));
     };
     const Tensor between = (neighbours (before_) + neighbours (after_)) / 2;
-    const Tensor lot = torch::rand ({frames.size (0), 1});
+    const int64_t parts = options_.workers ? options_.workers->size () : 1;
+    const Tensor lot =
+        torch::rand ({parts * frames.size (0), 1})
+            .slice (0, parts > 1 ? options_.workers->rank () : 0, {}, parts);
     const Tensor smooth = torch::where (lot < options_.between_share, between, own);
     if (!errors_.defined ())
       return smooth;
@@ -340,25 +378,29 @@ private:
 
   void report (double loss, double rate)
   {
-    log_.write ({{"step", adam_.steps ()},
-                 {"minutes", minutes_},
-                 {"loss", loss},
-                 {"images_per_second", rate},
-                 {"adversary_loss", adversary_.loss ()},
-                 {"learning_rate", learning_rate ()}});
-    log_.progress ("autoencoder", minutes_, options_.minutes,
-                   {{"loss", loss}, {"images/s", rate}});
+    if (!is_first ())
+      return;
+    log_->write ({{"step", adam_.steps ()},
+                  {"minutes", minutes_},
+                  {"loss", loss},
+                  {"images_per_second", rate},
+                  {"adversary_loss", adversary_.loss ()},
+                  {"learning_rate", learning_rate ()}});
+    log_->progress ("autoencoder", minutes_, options_.minutes,
+                    {{"loss", loss}, {"images/s", rate}});
   }
 
   void save ()
   {
+    if (!is_first ())
+      return;
     TensorMap averaged = adam_.averaged ();
     for (const auto &entry : network_->named_buffers ())
       averaged[entry.key ()] = entry.value ();
     nlohmann::json entry = validator_.run (averaged, work_ + "/autoencoder.png");
     entry["step"] = adam_.steps ();
     entry["minutes"] = minutes_;
-    log_.write (entry);
+    log_->write (entry);
     Metadata metadata = {{"step", std::to_string (adam_.steps ())},
                          {"minutes", std::to_string (minutes_)},
                          {"encoder_done", encoder_done_ ? "yes" : "no"},
@@ -413,7 +455,7 @@ private:
   std::unique_ptr<MasterAdam> head_adam_;
   Adversary adversary_;
   AutoencoderValidator validator_;
-  TrainLog log_;
+  std::unique_ptr<TrainLog> log_; // of the first process
   std::unique_ptr<DiffusionBatches> batches_;
   Tensor latents_;        // once the encoder is frozen
   Tensor before_, after_; // of each frame, the frames beside it in its clip
@@ -430,8 +472,16 @@ train_autoencoder (const FrameStore &store, const std::string &work,
                    const AutoencoderTraining &options)
 {
   std::filesystem::create_directories (work);
-  torch::manual_seed (options.seed);
-  Trainer (store, work, options).run ();
+  std::unique_ptr<Trainer> trainer;
+  const auto make = [&] {
+    torch::manual_seed (options.seed);
+    trainer = std::make_unique<Trainer> (store, work, options);
+  };
+  if (options.workers)
+    options.workers->in_turn (make);
+  else
+    make ();
+  trainer->run ();
 }
 
 } // namespace daetalker

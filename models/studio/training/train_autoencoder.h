@@ -3,12 +3,14 @@
 // Stage (a) of training: the diffusion autoencoder, from frames alone.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "models/io/tensors.h"
 #include "models/nn/autoencoder_config.h"
 #include "models/studio/training/frame_store.h"
 #include "models/studio/training/region_weights.h"
+#include "models/studio/training/workers.h"
 
 namespace daetalker {
 
@@ -35,6 +37,9 @@ struct AutoencoderTraining {
   double encoder_minutes = 8;  // first, of the encoder and its linear head alone
   bool freeze_encoder = false; // go on with the UNet alone; latents stay as they are
   std::string init;            // safetensors of unet.* and encoder.*, or empty
+  // They train together, each with `batch` pictures; the first one writes the files.
+  // Empty: this process alone.
+  std::shared_ptr<Workers> workers;
 };
 
 // With eigenfaces: their fit, then the UNet.  Else first the encoder, alone, so that a

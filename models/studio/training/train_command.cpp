@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "models/io/bundle.h"
 #include "models/io/files.h"
@@ -61,6 +62,9 @@ run (TrainOptions &options)
     options.packing.name = std::filesystem::path (options.avatar).filename ().string ();
   const std::string autoencoder = options.work + "/autoencoder.safetensors";
 
+  const std::shared_ptr<Workers> workers = workers_of_environment ();
+  if (workers->size () > 1)
+    options.autoencoder.workers = workers;
   std::filesystem::create_directories (options.work);
   options.autoencoder.network =
       options.latents == "eigenfaces"
@@ -78,15 +82,20 @@ run (TrainOptions &options)
     start_from (options);
   if (options.references >= 0)
     options.autoencoder.network.unet.references = options.references;
-  FrameStore store (options.dataset, options.work, options.held_out);
+  std::optional<FrameStore> frames;
+  workers->in_turn (
+      [&] { frames.emplace (options.dataset, options.work, options.held_out); });
+  const FrameStore &store = *frames;
   if (all || options.stage == "autoencoder") {
     train_autoencoder (store, options.work, options.autoencoder);
   }
   if (options.stage == "autoencoder")
     return;
+  // The rest is minutes of work for one; where the UNet is trained on, all take part.
+  const bool works = workers->is_first ();
 
   const std::string facts = options.work + "/speech2latent.json";
-  if (all || options.stage == "speech2latent") {
+  if (works && (all || options.stage == "speech2latent")) {
     SequenceSet set =
         make_sequences (store, autoencoder, options.packing.encoder, options.others);
     torch::Tensor importance =
@@ -98,12 +107,13 @@ run (TrainOptions &options)
         nlohmann::json{{"facts", set.facts}, {"figures", figures}}.dump (1);
     replace_file (facts, text);
   }
+  workers->wait_for_all ();
   if (all || options.stage == "finish") {
     AutoencoderTraining finish = options.autoencoder;
     finish.minutes += options.finish_minutes;
     train_autoencoder (store, options.work, finish);
   }
-  if (all || options.stage == "pack") {
+  if (works && (all || options.stage == "pack")) {
     nlohmann::json json = read_json (facts);
     options.packing.window = options.speech2latent.window;
     options.packing.training = {{"held_out", store.held_out_names ()},
