@@ -9,7 +9,7 @@ struct MouthBookConfig {
   int pages = 0;           // real frames; 0: no book
   int marks = 24;          // numbers by which mouths are compared
   double gain = 1.2;       // of what was foretold, which moves too little
-  double continuity = 0.2; // weight of the last mouth shown beside what was foretold
+  double continuity = 0.1; // weight of the last mouth shown beside what was foretold
 };
 
 } // namespace daetalker
