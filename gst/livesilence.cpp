@@ -160,12 +160,13 @@ LiveSilence::bridge (const GstSegment &segment, GstClockTime begin)
 }
 
 void
-LiveSilence::note_arrival (GstClockTime end)
+LiveSilence::note_arrival (GstClockTime begin)
 {
   const GstClockTime now = running_time_of (element_);
   if (!GST_CLOCK_TIME_IS_VALID (now))
     return;
-  delays_.push_back (GST_CLOCK_DIFF (end + upstream_, now));
+  // Of the beginning: what comes in long pieces leaves as long pauses between them.
+  delays_.push_back (GST_CLOCK_DIFF (begin + upstream_, now));
   if (delays_.size () <= window)
     return;
   delays_.pop_front ();
@@ -289,7 +290,7 @@ LiveSilence::on_buffer (GstPadProbeInfo *info)
     return GST_PAD_PROBE_OK;
   if (!GST_CLOCK_TIME_IS_VALID (begin) || !GST_CLOCK_TIME_IS_VALID (end))
     return GST_PAD_PROBE_DROP; // of a time before the stream's
-  note_arrival (end);
+  note_arrival (begin);
   if (begin < filled_) {
     // Of a time that has gone by.
     if (end <= filled_)

@@ -52,7 +52,7 @@ private:
   void fill (GstClockTime now);
   void bridge (const GstSegment &segment, GstClockTime begin);
   void send_gap (const GstSegment &segment, GstClockTime end);
-  void note_arrival (GstClockTime end);
+  void note_arrival (GstClockTime begin);
   GstClockTime usual_delay () const;
 
   GstElement *const element_;

@@ -200,6 +200,30 @@ TEST (Faults, ASourceThatIsAlwaysLateIsWaitedFor)
   EXPECT_GT (loud_frames (seen, 0.2, 2), 40);
 }
 
+// Pieces of 400 ms, each when it is over, from a source that says nothing of latency.
+TEST (Faults, LongPiecesAreNoStall)
+{
+  Live live ("appsrc name=source is-live=true format=time caps=audio/x-raw,format=F32LE,"
+             "rate=16000,channels=1,layout=interleaved ! valve name=valve");
+  live.p.play ();
+  const gint64 begin = g_get_monotonic_time ();
+  const std::vector<float> piece (6400, 0.5f);
+  for (guint64 i = 0; i < 8; i++) {
+    const gint64 due = begin + (gint64)(i + 1) * 400000;
+    g_usleep ((gulong)std::max<gint64> (due - g_get_monotonic_time (), 0));
+    GstBuffer *buffer =
+        gst_buffer_new_memdup (piece.data (), piece.size () * sizeof (float));
+    GST_BUFFER_PTS (buffer) = i * 400 * GST_MSECOND;
+    GST_BUFFER_DURATION (buffer) = 400 * GST_MSECOND;
+    GstFlowReturn flow;
+    g_signal_emit_by_name (live.p.get ("source").get (), "push-buffer", buffer, &flow);
+    gst_buffer_unref (buffer);
+  }
+  const auto seen = live.seen ();
+  expect_grid (seen);
+  EXPECT_GT (loud_frames (seen, 0, 2.8), 65) << "of 70";
+}
+
 void
 offset_source (Live &live, GstClockTimeDiff offset)
 {
@@ -307,6 +331,7 @@ int
 main (int argc, char **argv)
 {
   gst_init (&argc, &argv);
-  require_plugins ({"coreelements", "audiotestsrc", "audioconvert", "audioresample"});
+  require_plugins (
+      {"app", "coreelements", "audiotestsrc", "audioconvert", "audioresample"});
   return run_element_tests (argc, argv);
 }
