@@ -40,6 +40,14 @@ as_row (const Tensor &parameter)
   return parameter.to (torch::kFloat).unsqueeze (0);
 }
 
+Tensor
+enlarged_twice (const Tensor &x)
+{
+  return F::interpolate (x, F::InterpolateFuncOptions ()
+                                .scale_factor (std::vector<double>{2, 2})
+                                .mode (torch::kNearest));
+}
+
 } // namespace
 
 torch::nn::GroupNorm
@@ -56,26 +64,30 @@ conv (int in, int out, int kernel)
       torch::nn::Conv2dOptions (in, out, kernel).padding (kernel / 2));
 }
 
+// [4 * out, in, 2, 2]: of each phase of the output's pixels.
 Tensor
-conv_of_enlarged (const torch::nn::Conv2d &conv, const Tensor &x)
+kernels_of_enlarged (const torch::nn::Conv2d &conv)
 {
-  // Rows: of each phase of the output's pixels; columns: the kernel's taps that fall on
-  // the first and on the second of the two pixels that it meets.
+  // Rows: phases; columns: the kernel's taps that fall on the first and on the second of
+  // the two pixels that it meets.
   const Tensor &weight = conv->weight;
   const Tensor taps = torch::tensor ({1.f, 0.f, 0.f, 0.f, 1.f, 1.f, // phase 0
                                       1.f, 1.f, 0.f, 0.f, 0.f, 1.f})
                           .view ({2, 2, 3})
                           .to (weight.device ());
-  const int64_t out = weight.size (0);
-  // [phase y, phase x, out, in, 2, 2]
-  const Tensor kernels =
-      torch::einsum ("pak,qbl,oikl->pqoiab", {taps, taps, weight.to (torch::kFloat)});
+  return torch::einsum ("pak,qbl,oikl->pqoiab", {taps, taps, weight.to (torch::kFloat)})
+      .flatten (0, 2)
+      .to (weight.scalar_type ())
+      .contiguous (at::MemoryFormat::ChannelsLast);
+}
+
+Tensor
+conv_of_enlarged (const torch::nn::Conv2d &conv, const Tensor &x, const Tensor &kernels)
+{
+  const int64_t out = conv->weight.size (0);
   // Row i of what comes out has met the rows i-1 and i: phase 1 is found one further on.
   const Tensor all = torch::conv2d (x.contiguous (at::MemoryFormat::ChannelsLast),
-                                    kernels.flatten (0, 2)
-                                        .to (weight.scalar_type ())
-                                        .contiguous (at::MemoryFormat::ChannelsLast),
-                                    conv->bias.repeat ({4}), 1, 1)
+                                    kernels, conv->bias.repeat ({4}), 1, 1)
                          .permute ({0, 2, 3, 1})
                          .contiguous (); // [B, H+1, W+1, phase y, phase x, out]
   const int64_t batch = x.size (0), height = x.size (2), width = x.size (3);
@@ -132,10 +144,8 @@ ResBlockImpl::forward (Tensor x, const Condition &condition)
   Tensor h = norm_modulate_silu (x, as_row (in_norm_->weight), as_row (in_norm_->bias),
                                  in_norm_->options.num_groups ());
   if (resample_ == Resample::up) {
-    h = conv_of_enlarged (in_conv_, h);
-    x = F::interpolate (x, F::InterpolateFuncOptions ()
-                               .scale_factor (std::vector<double>{2, 2})
-                               .mode (torch::kNearest));
+    h = convolve_enlarged (h, condition);
+    x = enlarged_twice (x);
   } else if (resample_ == Resample::down) {
     h = in_conv_ (torch::avg_pool2d (h, 2));
     x = torch::avg_pool2d (x, 2);
@@ -144,8 +154,8 @@ ResBlockImpl::forward (Tensor x, const Condition &condition)
   }
 
   if (out_norm_) {
-    const TimeTable time = condition.tables != nullptr ? condition.tables->at (this)
-                                                       : time_table (condition.time);
+    const BlockTable time = condition.tables != nullptr ? condition.tables->at (this)
+                                                        : time_table (condition.time);
     const Tensor by_z = 1 + z_ (condition.z);
     h = norm_modulate_silu (h, time.scale * by_z, time.shift * by_z,
                             out_norm_->options.num_groups ());
@@ -156,15 +166,37 @@ ResBlockImpl::forward (Tensor x, const Condition &condition)
   return (skip_ ? skip_ (x) : x) + h;
 }
 
+Tensor
+ResBlockImpl::convolve_enlarged (const Tensor &x, const Condition &condition)
+{
+  if (condition.tables != nullptr)
+    return conv_of_enlarged (in_conv_, x, condition.tables->at (this).kernels);
+  // To make the kernels costs more than they save where there are few pixels.
+  constexpr int64_t enough = 32 * 32;
+  return x.size (2) * x.size (3) < enough
+             ? in_conv_ (enlarged_twice (x))
+             : conv_of_enlarged (in_conv_, x, kernels_of_enlarged (in_conv_));
+}
+
+BlockTable
+ResBlockImpl::table (const Tensor &time)
+{
+  BlockTable table = time_table (time);
+  if (resample_ == Resample::up)
+    table.kernels = kernels_of_enlarged (in_conv_);
+  return table;
+}
+
 // Norm's affine part, scale and shift by time and scale by z are one scale and one shift:
 // ((n*g + b) * (1+s_t) + shift_t) * (1+s_z).  Here is what z has no part in.
-TimeTable
+BlockTable
 ResBlockImpl::time_table (const Tensor &time)
 {
   const auto parts = time_ (time).chunk (2, 1);
   const Tensor by_time = 1 + parts[0];
   return {as_row (out_norm_->weight) * by_time,
-          as_row (out_norm_->bias) * by_time + parts[1]};
+          as_row (out_norm_->bias) * by_time + parts[1],
+          {}};
 }
 
 // ---- AttentionBlock ------------------------------------------------------------

@@ -15,19 +15,20 @@ enum class Resample { none, up, down };
 
 class ResBlockImpl;
 
-// What a residual block makes of the time: scale and shift of its second norm, [B or 1,
-// channels] float32.
-struct TimeTable {
-  torch::Tensor scale, shift;
+// What a residual block makes of the time and of its weights, for many evaluations at one
+// time.
+struct BlockTable {
+  torch::Tensor scale, shift; // of its second norm, [B or 1, channels] float32
+  torch::Tensor kernels;      // kernels_of_enlarged (), of a block that enlarges
 };
-using TimeTables = std::unordered_map<const ResBlockImpl *, TimeTable>;
+using BlockTables = std::unordered_map<const ResBlockImpl *, BlockTable>;
 
 // What conditions a residual block, float32.  Undefined tensors mean "none" (the semantic
 // encoder).
 struct Condition {
-  torch::Tensor time;                 // [B or 1, embed_channels], SiLU already applied
-  torch::Tensor z;                    // [B or 1, style_channels], SiLU already applied
-  const TimeTables *tables = nullptr; // where they are known already, in place of `time`
+  torch::Tensor time;                  // [B or 1, embed_channels], SiLU already applied
+  torch::Tensor z;                     // [B or 1, style_channels], SiLU already applied
+  const BlockTables *tables = nullptr; // where they are known already, in place of `time`
 };
 
 // GroupNorm32: min(32, channels) groups, eps 1e-5.
@@ -37,7 +38,10 @@ torch::nn::Conv2d conv (int in, int out, int kernel);
 
 // conv (x enlarged twice by its nearest neighbours), of a 3x3 convolution, in 4/9 of the
 // arithmetic: between its neighbours' copies a kernel meets 2x2 different pixels only.
-torch::Tensor conv_of_enlarged (const torch::nn::Conv2d &conv, const torch::Tensor &x);
+// `kernels` are of kernels_of_enlarged ().
+torch::Tensor conv_of_enlarged (const torch::nn::Conv2d &conv, const torch::Tensor &x,
+                                const torch::Tensor &kernels);
+torch::Tensor kernels_of_enlarged (const torch::nn::Conv2d &conv);
 
 // Weights of convolutions to `type`, channels-last; everything else stays float32
 // (norms and embeddings are small and want the precision).
@@ -63,9 +67,12 @@ public:
   torch::Tensor forward (torch::Tensor x, const Condition &condition);
 
   // time: as in Condition.
-  TimeTable time_table (const torch::Tensor &time);
+  BlockTable table (const torch::Tensor &time);
 
 private:
+  torch::Tensor convolve_enlarged (const torch::Tensor &x, const Condition &condition);
+  BlockTable time_table (const torch::Tensor &time);
+
   Resample resample_;
   double dropout_;
   torch::nn::GroupNorm in_norm_{nullptr}, out_norm_{nullptr};

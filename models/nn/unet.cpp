@@ -245,14 +245,14 @@ UNetImpl::prepare (const Tensor &x, const Tensor &t)
   const Tensor time = embed_time (t);
   for (const auto &module : modules ())
     if (auto *block = module->as<ResBlock> ())
-      start.times.emplace (block, block->time_table (time));
+      start.blocks.emplace (block, block->table (time));
   return start;
 }
 
 Tensor
 UNetImpl::forward_from (const Start &start, const Tensor &z)
 {
-  const Condition condition{{}, torch::silu (z.to (torch::kFloat)), &start.times};
+  const Condition condition{{}, torch::silu (z.to (torch::kFloat)), &start.blocks};
   Tensor h = start.stem.expand ({z.size (0), -1, -1, -1});
   Tensor linear;
   if (eigenfaces_) {

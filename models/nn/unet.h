@@ -29,7 +29,7 @@ public:
   struct Start {
     torch::Tensor stem;       // [1, C, H/patch, W/patch], of x
     torch::Tensor plane_stem; // the stem's weights for what eigenfaces add to x
-    TimeTables times;
+    BlockTables blocks;
   };
 
   // x: [1, 3, H, W]; t: [1].
