@@ -318,7 +318,7 @@ TEST (Faults, AnUpstreamThatRestartsIsTakenUp)
   gst_element_sync_state_with_parent (source.get ());
   Live::wait (2);
   const auto seen = live.seen ();
-  expect_grid (seen);
+  expect_grid (seen, 1);
   EXPECT_LT (longest_pause (seen), 0.7);
   const double end = (double)seen.back ().pts / GST_SECOND;
   EXPECT_GT (end, 3);
