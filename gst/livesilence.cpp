@@ -127,7 +127,7 @@ LiveSilence::fill (GstClockTime now)
     return;
   // What has come in up to now, where all is well.
   const GstClockTime delay = upstream_ + usual_delay ();
-  if (now < heard_ + delay + (silent_ ? step : patience))
+  if (now < heard_ + delay + (silent_ ? step : MAX (patience, step))) // a step, or none
     return;
   if (!silent_)
     GST_INFO_OBJECT (element_, "no sound since %" GST_TIME_FORMAT ": the face idles",
