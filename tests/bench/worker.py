@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 
-def add_types(parser):
-    """The types to time: float32, and bfloat16 where the CPU has instructions for it
-    (without them an evaluation takes minutes, whoever asks for it)."""
+def add_options(parser):
+    """How often to measure, and in which types: float32, and bfloat16 where the CPU has
+    instructions for it (without them an evaluation takes minutes, whoever asks for it)."""
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--warm-up", type=int, default=1, metavar="ROUNDS",
+                        help="rounds before those that count; 0 where a round takes minutes")
     fast = {"avx512_bf16", "amx_bf16"} & set(Path("/proc/cpuinfo").read_text().split())
     parser.add_argument("--types", type=lambda text: text.split(","),
                         default=["float32", "bfloat16"] if fast else ["float32"],
@@ -39,16 +42,16 @@ class Worker:
         return [float(word) for word in self.answer().split()]
 
 
-def medians(variants, rounds):
-    """Runs each (worker, side, name) of `variants` in turn, `rounds` times after one to
-    warm up.  Returns the medians and the numbers beyond the two of the last answer:
+def medians(variants, rounds, warm_up):
+    """Runs each (worker, side, name) of `variants` in turn, `rounds` times after `warm_up`
+    times that do not count.  Returns the medians and the numbers beyond the two of the last answer:
     {(side, name): [seconds, processor seconds]}, {(side, name): [more]}."""
     samples = {(side, name): [] for _, side, name in variants}
     more = {}
-    for round_ in range(rounds + 1):
+    for round_ in range(warm_up + rounds):
         for worker, side, name in variants:
             wall, cpu, *more[side, name] = worker.ask(name)
-            if round_:
+            if round_ >= warm_up:
                 samples[side, name].append((wall, cpu))
     return {
         key: [statistics.median(column) for column in zip(*values)]
