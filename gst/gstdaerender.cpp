@@ -18,6 +18,10 @@
  * between two frames.  Pictures are marked as synthetic media: stream tags, and a
  * meta on each buffer.
  *
+ * Where the avatar runs on a GPU, pictures stay there if downstream takes
+ * memory:CUDAMemory (NV12 and RGBA).  The element joins the CUDA context of its
+ * neighbours, or offers them the engine's own, in which nothing is copied.
+ *
  * ## Example launch line
  * |[
  * gst-launch-1.0 videotestsrc num-buffers=100 ! videoconvert ! videoscale ! daeencode !
@@ -30,9 +34,11 @@
 
 #include <atomic>
 #include <cmath>
+#include <memory>
 
 #include "avatarsettings.h"
 #include "computepromise.h"
+#include "devicememory.h"
 #include "engineloader.h"
 #include "framestats.h"
 #include "ratecaps.h"
@@ -75,15 +81,20 @@ struct Settings {
 };
 
 struct Private {
-  explicit Private (GstElement *element) : model (element) {}
+  explicit Private (GstElement *element)
+      : model (element), device_memory (daetalker_device_memory_new (element))
+  {
+  }
 
   Settings settings; // under the object lock
   RenderModelSlot model;
+  const std::unique_ptr<DeviceMemory> device_memory;
   FrameStats stats;
   ComputePromise promise;
 
   // Streaming thread only.
   GstVideoInfo info{};
+  bool on_device = false; // the pictures of `info`
   std::vector<float> latent;
   gsize buffer_size = 0;
   StepChoice choice; // of `timed_avatar`
@@ -231,7 +242,9 @@ gst_dae_render_change_state (GstElement *element, GstStateChange transition)
   if (transition == GST_STATE_CHANGE_NULL_TO_READY) {
     const Settings settings = get_settings (self);
     const bool opened = daetalker_guard (element, false, [&] {
-      self->priv->model.open (settings.avatar, settings.steps);
+      Private *priv = self->priv;
+      priv->model.open (settings.avatar, settings.steps);
+      priv->device_memory->open (priv->model.avatar ()->info ().device);
       return true;
     });
     if (!opened)
@@ -241,9 +254,18 @@ gst_dae_render_change_state (GstElement *element, GstStateChange transition)
       GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_READY_TO_NULL ||
       (transition == GST_STATE_CHANGE_NULL_TO_READY &&
-       result == GST_STATE_CHANGE_FAILURE))
+       result == GST_STATE_CHANGE_FAILURE)) {
+    self->priv->device_memory->close ();
     self->priv->model.close ();
+  }
   return result;
+}
+
+static void
+gst_dae_render_set_context (GstElement *element, GstContext *context)
+{
+  GST_DAE_RENDER (element)->priv->device_memory->set_context (context);
+  GST_ELEMENT_CLASS (parent_class)->set_context (element, context);
 }
 
 static gboolean
@@ -274,16 +296,41 @@ gst_dae_render_stop (GstBaseTransform *trans)
 
 // ---- caps --------------------------------------------------------------------
 
+static bool
+is_on_device (const GstCaps *caps, guint i)
+{
+  return gst_caps_features_contains (gst_caps_get_features (caps, i),
+                                     DAETALKER_CUDA_MEMORY) != 0;
+}
+
+// Takes `caps`; what is left of them where nothing can stay on a GPU.
+static GstCaps *
+without_device_memory (GstCaps *caps)
+{
+  caps = gst_caps_make_writable (caps);
+  for (guint i = gst_caps_get_size (caps); i-- > 0;)
+    if (is_on_device (caps, i))
+      gst_caps_remove_structure (caps, i);
+  return caps;
+}
+
 // The frame rate is the stream's, whatever else the caps say.
 static GstCaps *
 gst_dae_render_transform_caps (GstBaseTransform *trans, GstPadDirection direction,
                                GstCaps *caps, GstCaps *filter)
 {
-  const auto avatar = GST_DAE_RENDER (trans)->priv->model.avatar ();
+  Private *priv = GST_DAE_RENDER (trans)->priv;
+  const auto avatar = priv->model.avatar ();
   GstCaps *model = direction == GST_PAD_SINK
                        ? gst_static_pad_template_get_caps (&src_template)
                        : gst_static_pad_template_get_caps (&sink_template);
   model = gst_caps_make_writable (model);
+  g_autoptr (GstCaps) possible = gst_caps_ref (caps);
+  // Before an avatar is open nobody knows.
+  if (avatar != nullptr && !priv->device_memory->available ()) {
+    model = without_device_memory (model);
+    possible = without_device_memory (possible);
+  }
   // 0/1 is no rate to render at.
   gst_caps_set_simple (model, "framerate", GST_TYPE_FRACTION_RANGE, 1, G_MAXINT, G_MAXINT,
                        1, nullptr);
@@ -293,7 +340,7 @@ gst_dae_render_transform_caps (GstBaseTransform *trans, GstPadDirection directio
                          info.height, nullptr);
   }
 
-  return daetalker_caps_at_rates (model, caps, filter);
+  return daetalker_caps_at_rates (model, possible, filter);
 }
 
 static GstCaps *
@@ -376,15 +423,16 @@ gst_dae_render_set_caps (GstBaseTransform *trans, GstCaps *incaps, GstCaps *outc
   }
   if (!gst_video_info_from_caps (&priv->info, outcaps))
     return FALSE;
+  priv->on_device = is_on_device (outcaps, 0);
   choose_steps (self);
   priv->latent.resize (info.latent_size);
   priv->buffer_size = (info.latent_size + (tensors == 2 ? 3 : 0)) * sizeof (float);
   return TRUE;
 }
 
-// A pool of video buffers, with strides as downstream wants them.
+// A pool of video buffers in system memory, with strides as downstream wants them.
 static gboolean
-gst_dae_render_decide_allocation (GstBaseTransform *trans, GstQuery *query)
+decide_system_allocation (GstQuery *query)
 {
   GstCaps *caps = nullptr;
   gst_query_parse_allocation (query, &caps, nullptr);
@@ -412,7 +460,22 @@ gst_dae_render_decide_allocation (GstBaseTransform *trans, GstQuery *query)
   else
     gst_query_add_allocation_pool (query, pool, size, min, max);
   gst_object_unref (pool);
-  return GST_BASE_TRANSFORM_CLASS (parent_class)->decide_allocation (trans, query);
+  return TRUE;
+}
+
+static gboolean
+gst_dae_render_decide_allocation (GstBaseTransform *trans, GstQuery *query)
+{
+  GstDaeRender *self = GST_DAE_RENDER (trans);
+  const gboolean decided =
+      daetalker_guard (GST_ELEMENT (self), FALSE, [&] () -> gboolean {
+        if (!self->priv->on_device)
+          return decide_system_allocation (query);
+        self->priv->device_memory->decide_allocation (query);
+        return TRUE;
+      });
+  return decided &&
+         GST_BASE_TRANSFORM_CLASS (parent_class)->decide_allocation (trans, query);
 }
 
 // ---- events and queries ------------------------------------------------------
@@ -424,6 +487,25 @@ new_tag_event (GstDaeRender *self)
   priv->tagged = true;
   return gst_event_new_tag (
       daetalker_synthetic_tags_new (priv->model.current ().info (), priv->upstream_tags));
+}
+
+// Why there are no caps that both sides know, where we know it.
+static void
+explain_refusal (GstDaeRender *self)
+{
+  DeviceMemory &memory = *self->priv->device_memory;
+  g_autoptr (GstCaps) wanted =
+      gst_pad_peer_query_caps (GST_BASE_TRANSFORM_SRC_PAD (self), nullptr);
+  if (memory.available () || gst_caps_is_empty (wanted))
+    return;
+  wanted = without_device_memory (wanted);
+  if (gst_caps_is_empty (wanted))
+    GST_ELEMENT_ERROR (
+        self, CORE, NEGOTIATION,
+        ("Downstream takes pictures in GPU memory only, and there are none: "
+         "%s. Put cudaupload behind the face.",
+         memory.reason ().c_str ()),
+        (nullptr));
 }
 
 static gboolean
@@ -448,6 +530,8 @@ gst_dae_render_sink_event (GstBaseTransform *trans, GstEvent *event)
   }
   const gboolean handled =
       GST_BASE_TRANSFORM_CLASS (parent_class)->sink_event (trans, event);
+  if (type == GST_EVENT_CAPS && !handled)
+    explain_refusal (self);
   if (type == GST_EVENT_SEGMENT && provenance && !priv->tagged)
     gst_pad_push_event (GST_BASE_TRANSFORM_SRC_PAD (trans), new_tag_event (self));
   return handled;
@@ -459,6 +543,9 @@ gst_dae_render_query (GstBaseTransform *trans, GstPadDirection direction, GstQue
   if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC)
     return daetalker_answer_latency (GST_BASE_TRANSFORM_SINK_PAD (trans), query,
                                      GST_DAE_RENDER (trans)->priv->promise.time ());
+  if (GST_QUERY_TYPE (query) == GST_QUERY_CONTEXT &&
+      GST_DAE_RENDER (trans)->priv->device_memory->answer (query))
+    return TRUE;
   return GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, query);
 }
 
@@ -494,6 +581,15 @@ read_latent (Private *priv, GstBuffer *buffer)
                    "Repair whatever writes the stream");
 }
 
+static bool
+write_picture (Private *priv, GstBuffer *output, const DeviceMemory::Render &render)
+{
+  if (priv->on_device)
+    return priv->device_memory->write (priv->info, output, render);
+  const MappedVideoFrame frame (priv->info, output, GST_MAP_WRITE);
+  return render (frame.view ());
+}
+
 static GstFlowReturn
 gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *output)
 {
@@ -511,14 +607,14 @@ gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *
     priv->timed_steps = steps;
     read_latent (priv, input);
     const gint64 begin = g_get_monotonic_time ();
-    {
-      const MappedVideoFrame frame (priv->info, output, GST_MAP_WRITE);
-      const auto flushing = [trans] {
-        return GST_PAD_IS_FLUSHING (GST_BASE_TRANSFORM_SINK_PAD (trans)) != 0;
-      };
-      if (!model.renderer->render (priv->latent.data (), steps, frame.view (), flushing))
-        return GST_FLOW_FLUSHING;
-    }
+    const auto flushing = [trans] {
+      return GST_PAD_IS_FLUSHING (GST_BASE_TRANSFORM_SINK_PAD (trans)) != 0;
+    };
+    const auto render = [&] (const daetalker::ImageView &view) {
+      return model.renderer->render (priv->latent.data (), steps, view, flushing);
+    };
+    if (!write_picture (priv, output, render))
+      return GST_FLOW_FLUSHING;
     const auto spent = (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND;
     priv->stats.add (spent);
     if (settings.steps == 0)
@@ -589,6 +685,7 @@ gst_dae_render_class_init (GstDaeRenderClass *klass)
       element_class, "Diffusion autoencoder renderer", "Converter/Metadata/Video",
       "Renders a talking face from latents", "The gst-daetalker authors");
   element_class->change_state = GST_DEBUG_FUNCPTR (gst_dae_render_change_state);
+  element_class->set_context = GST_DEBUG_FUNCPTR (gst_dae_render_set_context);
 
   trans_class->start = GST_DEBUG_FUNCPTR (gst_dae_render_start);
   trans_class->stop = GST_DEBUG_FUNCPTR (gst_dae_render_stop);

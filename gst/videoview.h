@@ -7,19 +7,32 @@
 
 #include "models/engine.h"
 
-#define DAETALKER_VIDEO_FORMAT_CAPS(formats)                                             \
-  "video/x-raw, format=(string){ " formats " }, width=(int)[ 1, 16384 ], "               \
-  "height=(int)[ 1, 16384 ], framerate=(fraction)[ 1/2147483647, 2147483647/1 ], "       \
+#define DAETALKER_CUDA_MEMORY "memory:CUDAMemory" // libgstcuda's name for it
+
+#define DAETALKER_VIDEO_FORMAT_CAPS(memory, formats, sizes)                              \
+  "video/x-raw" memory ", format=(string){ " formats " }, width=(int)" sizes             \
+  ", height=(int)" sizes ", framerate=(fraction)[ 1/2147483647, 2147483647/1 ], "        \
   "pixel-aspect-ratio=(fraction)1/1"
+#define DAETALKER_RGB_CAPS(memory, formats, sizes)                                       \
+  DAETALKER_VIDEO_FORMAT_CAPS (memory, formats, sizes) ", colorimetry=(string)sRGB"
+#define DAETALKER_YUV_CAPS(memory, formats, sizes)                                       \
+  DAETALKER_VIDEO_FORMAT_CAPS (memory, formats, sizes)                                   \
+  ", colorimetry=(string){ bt601, bt709 }, chroma-site=(string)jpeg"
 
-// Template caps: what a Renderer writes.  Never a variable frame rate.
-#define DAETALKER_VIDEO_CAPS                                                             \
-  DAETALKER_VIDEO_FORMAT_CAPS ("RGBA, RGBx, BGRx, RGB")                                  \
-  ", colorimetry=(string)sRGB; " DAETALKER_VIDEO_FORMAT_CAPS (                           \
-      "I420, NV12") ", colorimetry=(string){ bt601, bt709 }, chroma-site=(string)jpeg"
+// Template caps: what a Renderer writes.  Never a variable frame rate.  On the GPU even
+// sizes only: early versions of libgstcuda place chroma wrongly at others.
+#define DAETALKER_VIDEO_CAPS                                                                            \
+  DAETALKER_YUV_CAPS ("(" DAETALKER_CUDA_MEMORY ")", "NV12", "[ 2, 16384, 2 ]")                         \
+  "; " DAETALKER_RGB_CAPS (                                                                             \
+      "(" DAETALKER_CUDA_MEMORY ")", "RGBA",                                                            \
+      "[ 2, 16384, 2 ]") "; " DAETALKER_RGB_CAPS ("", "RGBA, RGBx, BGRx, RGB",                          \
+                                                  "[ 1, 16384 ]") ";"                                   \
+                                                                  " " DAETALKER_YUV_CAPS ("",           \
+                                                                                          "I420, NV12", \
+                                                                                          "[ 1, 16384 ]")
 
-// A mapped frame of system memory, strides as they are.  Valid while `frame` is
-// mapped.  Throws daetalker::Error (failed) for a format that is none of the above.
+// A mapped frame, strides as they are.  Valid while `frame` is mapped.  Throws
+// daetalker::Error (failed) for a format that is none of the above.
 daetalker::ImageView daetalker_image_view (const GstVideoFrame &frame);
 
 // Maps on construction, unmaps on destruction.

@@ -6,16 +6,40 @@
 #include "pictures.h"
 #include "streams.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 namespace daetalker::arithmetic {
 
 namespace {
 
+// GPUs as the environment variable DAETALKER_FAKE_GPUS counts them.
+std::vector<std::string>
+known_devices ()
+{
+  std::vector<std::string> devices = {"cpu"};
+  const char *count = std::getenv ("DAETALKER_FAKE_GPUS");
+  for (int i = 0; i < (count != nullptr ? std::atoi (count) : 0); i++)
+    devices.push_back ("cuda:" + std::to_string (i));
+  return devices;
+}
+
+std::string
+choose_device (const std::string &wanted)
+{
+  const std::vector<std::string> devices = known_devices ();
+  if (wanted == "auto")
+    return devices[devices.size () > 1 ? 1 : 0];
+  if (std::find (devices.begin (), devices.end (), wanted) == devices.end ())
+    throw Error (ErrorCode::no_device, "device '" + wanted + "'",
+                 "this machine has cpu only", "Set device=cpu or device=auto");
+  return wanted;
+}
+
 void
 check_options (const DeviceOptions &options)
 {
-  if (options.device != "auto" && options.device != "cpu")
-    throw Error (ErrorCode::no_device, "device '" + options.device + "'",
-                 "this machine has cpu only", "Set device=cpu or device=auto");
+  choose_device (options.device);
   if (options.precision != "auto" && options.precision != "float32" &&
       options.precision != "bfloat16")
     throw Error (ErrorCode::wrong_model, "precision '" + options.precision + "'",
@@ -86,7 +110,7 @@ private:
 class ArithmeticEngine : public Engine {
 public:
   std::string name () const override { return "arithmetic"; }
-  std::vector<std::string> devices () const override { return {"cpu"}; }
+  std::vector<std::string> devices () const override { return known_devices (); }
 
   std::shared_ptr<Avatar> open_avatar (const std::string &path,
                                        const DeviceOptions &options,
@@ -94,6 +118,7 @@ public:
   {
     check_options (options);
     Bundle bundle = read_bundle (path, allow_unconsented);
+    bundle.avatar.device = choose_device (options.device);
     bundle.avatar.precision = options.precision == "auto" ? "float32" : options.precision;
     return std::make_shared<ArithmeticAvatar> (bundle);
   }

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "pictures.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+#include "tests/cuda/fakecuda.h"
 
 namespace daetalker::arithmetic {
 
@@ -89,14 +95,35 @@ private:
   int width_, height_, red_, steps_;
 };
 
+// Kernels write memory of their own context: the primary one of the avatar's device.
+void
+check_device_memory (const AvatarInfo &info, const ImageView &view)
+{
+  void *driver = dlopen ("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
+  const auto owner =
+      driver == nullptr ? nullptr : (FakeCudaOwner)dlsym (driver, "fake_cuda_owner");
+  const auto primary =
+      driver == nullptr ? nullptr : (FakeCudaPrimary)dlsym (driver, "fake_cuda_primary");
+  const bool fits =
+      owner != nullptr && info.device.rfind ("cuda:", 0) == 0 &&
+      owner (view.plane[0]) != nullptr &&
+      owner (view.plane[0]) ==
+          primary (std::atoi (info.device.c_str () + std::strlen ("cuda:")));
+  if (!fits)
+    throw Error (ErrorCode::failed, info.path,
+                 "the picture's memory is not of the primary context of " + info.device,
+                 "Give memory of that context");
+}
+
 void
 check_size (const AvatarInfo &info, const ImageView &view)
 {
-  if (view.device_memory || view.width != info.width || view.height != info.height)
-    throw Error (ErrorCode::failed, info.path,
-                 "the picture's memory or size is not the avatar's",
+  if (view.device_memory)
+    check_device_memory (info, view);
+  if (view.width != info.width || view.height != info.height)
+    throw Error (ErrorCode::failed, info.path, "the picture's size is not the avatar's",
                  "Negotiate " + std::to_string (info.width) + "x" +
-                     std::to_string (info.height) + " in system memory");
+                     std::to_string (info.height));
 }
 
 class ArithmeticRenderer : public Renderer {

@@ -7,7 +7,8 @@
 //   alpha 255
 // rounded to the nearest; YUV formats carry its BT.601 or BT.709 equivalent, the
 // chroma averaged over 2x2 pixels.  The image encoder gives the rest latent with
-// l[0] = mean red / 255 / weights[0].
+// l[0] = mean red / 255 / weights[0].  Device memory is taken from the driver without a
+// GPU (tests/cuda) alone.
 #pragma once
 
 #include <memory>
