@@ -27,7 +27,7 @@ public:
   void warm_up (int steps) override
   {
     check_steps (steps);
-    guarded (path_, [&] { decoder_->warm_up (); });
+    guarded (path_, [&] { decoder_->warm_up (steps); });
   }
 
   bool render (const float *latent, int steps, const ImageView &out,
@@ -35,15 +35,11 @@ public:
   {
     check_steps (steps);
     return guarded (path_, [&] {
-      torch::Tensor picture;
       try {
-        picture = decoder_->decode (latent, steps, stop);
+        decoder_->decode (latent, steps, out, stop);
       } catch (const Interrupted &) {
         return false;
       }
-      write_pixels (planar_image (picture.data_ptr<float> (), int (picture.size (2)),
-                                  int (picture.size (1))),
-                    out);
       return true;
     });
   }
@@ -223,8 +219,7 @@ private:
         throw Error (ErrorCode::wrong_model, file,
                      "it holds an encoder, but its latents are of eigenfaces",
                      "Export the avatar again");
-      if (placement_.device.is_cpu ())
-        eigenfaces->pack ();
+      eigenfaces->settle ();
       encode_ = [eigenfaces] (const torch::Tensor &pictures) mutable {
         return eigenfaces->encode (pictures);
       };

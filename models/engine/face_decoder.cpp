@@ -15,16 +15,19 @@ FaceDecoder::FaceDecoder (UNet unet, const torch::Tensor &noise, Prediction pred
                           const Placement &placement)
     : unet_ (std::move (unet)),
       noise_ (noise.to (placement.device, torch::kFloat).unsqueeze (0)),
-      prediction_ (prediction), combiner_ (max_batch)
+      prediction_ (prediction), device_ (open_decoder_device (placement)),
+      combiner_ (max_batch)
 {
   const Computation computation;
-  last_step_ = unet_->prepare (
-      noise_,
-      torch::full ({1}, diffusion_steps - 1, torch::kFloat).to (noise_.device ()));
+  device_->run ([this] {
+    last_step_ = unet_->prepare (
+        noise_, torch::full ({1}, diffusion_steps - 1, noise_.options ()));
+  });
 }
 
-torch::Tensor
-FaceDecoder::decode (const float *latent, int steps, const Stop &stop)
+void
+FaceDecoder::decode (const float *latent, int steps, const ImageView &out,
+                     const Stop &stop)
 {
   Request request{latent, steps, stop, {}};
   const bool done = combiner_.run (request, [this] (const std::vector<Request *> &batch) {
@@ -34,11 +37,11 @@ FaceDecoder::decode (const float *latent, int steps, const Stop &stop)
     };
     const Interruptible interruptible (nobody_waits);
     const Computation computation;
-    decode_batch (batch);
+    device_->run ([&] { decode_batch (batch); });
   });
   if (!done)
     throw Interrupted ();
-  return request.picture;
+  device_->write (request.picture, out);
 }
 
 void
@@ -49,24 +52,51 @@ FaceDecoder::decode_batch (const std::vector<Request *> &batch)
   torch::Tensor z = torch::empty ({count, size});
   for (std::int64_t i = 0; i < count; i++)
     std::copy_n (batch[std::size_t (i)]->latent, size, z[i].data_ptr<float> ());
-  z = z.to (noise_.device ());
-  const torch::Tensor noise = noise_.expand ({count, -1, -1, -1});
-  const int steps = batch.front ()->steps;
-  const auto denoise = [&] (const torch::Tensor &x, const torch::Tensor &t) {
-    return steps == 1 ? unet_->forward_from (last_step_, z) : unet_->forward (x, t, z);
-  };
-  const torch::Tensor pictures =
-      ddim_sample (denoise, noise, steps, prediction_).to (torch::kCPU).contiguous ();
+  const torch::Tensor pictures = sample (z.to (noise_.device ()), batch.front ()->steps);
   for (std::int64_t i = 0; i < count; i++)
     batch[std::size_t (i)]->picture = pictures[i];
 }
 
+// [B, 3, H, W] from z [B, style_channels].
+torch::Tensor
+FaceDecoder::sample (const torch::Tensor &z, int steps)
+{
+  const auto denoise = [&] (const torch::Tensor &x, const torch::Tensor &t) {
+    return steps == 1 ? evaluate_last_step (z) : evaluate_step (x, t, z);
+  };
+  return ddim_sample (denoise, noise_.expand ({z.size (0), -1, -1, -1}), steps,
+                      prediction_);
+}
+
+torch::Tensor
+FaceDecoder::evaluate_step (const torch::Tensor &x, const torch::Tensor &t,
+                            const torch::Tensor &z)
+{
+  return device_->evaluate ("step", {x, t, z}, [this] (const auto &inputs) {
+    return unet_->forward (inputs[0], inputs[1], inputs[2]);
+  });
+}
+
+torch::Tensor
+FaceDecoder::evaluate_last_step (const torch::Tensor &z)
+{
+  return device_->evaluate ("last step", {z}, [this] (const auto &inputs) {
+    return unet_->forward_from (last_step_, inputs[0]);
+  });
+}
+
 void
-FaceDecoder::warm_up ()
+FaceDecoder::warm_up (int steps)
 {
   const Computation computation;
-  const torch::Tensor z = torch::zeros ({1, unet_->config ().style_channels});
-  unet_->forward_from (last_step_, z.to (noise_.device ()));
+  device_->run ([&] {
+    const torch::Tensor z =
+        torch::zeros ({1, unet_->config ().style_channels}, noise_.options ());
+    if (steps == 1)
+      evaluate_last_step (z);
+    else
+      evaluate_step (noise_, torch::zeros ({1}, noise_.options ()), z);
+  });
 }
 
 } // namespace daetalker

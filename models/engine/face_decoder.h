@@ -5,6 +5,7 @@
 #pragma once
 
 #include "models/engine/combiner.h"
+#include "models/engine/decoder_device.h"
 #include "models/engine/placement.h"
 #include "models/nn/diffusion.h"
 #include "models/nn/unet.h"
@@ -18,13 +19,13 @@ public:
   FaceDecoder (UNet unet, const torch::Tensor &noise, Prediction prediction,
                const Placement &placement);
 
-  // `latent`: style_channels numbers.  Returns [3, H, W] float32 on the CPU, in
-  // [-1, 1].  Calls that come while another runs share one evaluation, which ends
-  // early, with Interrupted, once `stop` of each of them says so.
-  torch::Tensor decode (const float *latent, int steps, const Stop &stop);
+  // `latent`: style_channels numbers.  Writes the picture into `out`.  Calls that come
+  // while another runs share one evaluation, which ends early, with Interrupted, once
+  // `stop` of each of them says so.
+  void decode (const float *latent, int steps, const ImageView &out, const Stop &stop);
 
-  // One evaluation of the UNet on its own.
-  void warm_up ();
+  // One evaluation of the UNet on its own, as decode () with `steps` makes it.
+  void warm_up (int steps);
 
 private:
   struct Request {
@@ -37,11 +38,16 @@ private:
   };
 
   void decode_batch (const std::vector<Request *> &batch);
+  torch::Tensor sample (const torch::Tensor &z, int steps);
+  torch::Tensor evaluate_step (const torch::Tensor &x, const torch::Tensor &t,
+                               const torch::Tensor &z);
+  torch::Tensor evaluate_last_step (const torch::Tensor &z);
 
   UNet unet_;
   torch::Tensor noise_;       // [1, 3, H, W]
   UNetImpl::Start last_step_; // from the noise, at the last of the diffusion's steps
   Prediction prediction_;
+  std::unique_ptr<DecoderDevice> device_;
   Combiner<Request> combiner_;
 };
 

@@ -21,8 +21,7 @@ count_for_stride (int stride)
 Tensor
 step_tensor (int t, const Tensor &like)
 {
-  return torch::full ({1}, t, torch::TensorOptions ().dtype (torch::kFloat))
-      .to (like.device ());
+  return torch::full ({1}, t, like.options ().dtype (torch::kFloat));
 }
 
 // The noise implied by a (clamped) x0.

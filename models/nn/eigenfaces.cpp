@@ -14,10 +14,15 @@ constexpr float to_ycc[] = {0.299f, 0.587f, 0.114f,     -0.168736f, -0.331264f,
 constexpr float to_rgb[] = {1, 0, 1.402f, 1, -0.344136f, -0.714136f, 1, 1.772f, 0};
 
 Tensor
-mix_channels (const float (&matrix)[9], const Tensor &pictures)
+as_convolution (const float (&matrix)[9])
 {
-  const Tensor weights = torch::tensor (at::ArrayRef<float> (matrix), torch::kFloat);
-  return torch::conv2d (pictures, weights.view ({3, 3, 1, 1}).to (pictures.device ()));
+  return torch::tensor (at::ArrayRef<float> (matrix), torch::kFloat).view ({3, 3, 1, 1});
+}
+
+Tensor
+mix_channels (const Tensor &matrix, const Tensor &pictures)
+{
+  return torch::conv2d (pictures, matrix.to (pictures.device ()));
 }
 
 Tensor
@@ -37,7 +42,8 @@ orthonormal (const Tensor &columns)
 
 } // namespace
 
-EigenfacesImpl::EigenfacesImpl (int side, int count) : side_ (side)
+EigenfacesImpl::EigenfacesImpl (int side, int count)
+    : side_ (side), to_ycc_ (as_convolution (to_ycc)), to_rgb_ (as_convolution (to_rgb))
 {
   const int64_t size = int64_t (side) * side * 3 / 8;
   mean_ = register_buffer ("mean", torch::zeros ({size}));
@@ -49,7 +55,7 @@ EigenfacesImpl::EigenfacesImpl (int side, int count) : side_ (side)
 Tensor
 EigenfacesImpl::rows (const Tensor &pictures) const
 {
-  const Tensor ycc = mix_channels (to_ycc, pictures.to (torch::kFloat));
+  const Tensor ycc = mix_channels (to_ycc_, pictures.to (torch::kFloat));
   return torch::cat ({torch::avg_pool2d (ycc.slice (1, 0, 1), 2).flatten (1),
                       torch::avg_pool2d (ycc.slice (1, 1), 4).flatten (1)},
                      1);
@@ -75,9 +81,12 @@ EigenfacesImpl::decode (const Tensor &z)
 }
 
 void
-EigenfacesImpl::pack ()
+EigenfacesImpl::settle ()
 {
-  packed_ = PackedRows (directions_);
+  to_ycc_ = to_ycc_.to (directions_.device ());
+  to_rgb_ = to_rgb_.to (directions_.device ());
+  if (directions_.is_cpu ())
+    packed_ = PackedRows (directions_);
 }
 
 Tensor
@@ -85,7 +94,7 @@ EigenfacesImpl::picture (const Planes &planes) const
 {
   const Tensor ycc =
       torch::cat ({enlarged (planes.brightness, 2), enlarged (planes.colour, 4)}, 1);
-  return mix_channels (to_rgb, ycc);
+  return mix_channels (to_rgb_, ycc);
 }
 
 Tensor

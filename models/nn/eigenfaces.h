@@ -32,9 +32,10 @@ public:
   Planes decode (const torch::Tensor &z);
   torch::Tensor picture (const Planes &planes) const;
 
-  // For drawing on the CPU: decode () reads a packed copy of the components from now on.
-  // They must not change afterwards.
-  void pack ();
+  // For drawing, once the module is on its device: constants go there too, and on the CPU
+  // decode () reads a packed copy of the components from now on.  Neither may change
+  // afterwards.
+  void settle ();
 
   int64_t count () const { return directions_.size (0); }
   int side () const { return side_; }
@@ -57,10 +58,11 @@ public:
 
 private:
   int side_;
-  torch::Tensor mean_;       // [3/8 side^2]
-  torch::Tensor directions_; // [count, 3/8 side^2], one standard deviation each
-  torch::Tensor weights_;    // [3/8 side^2], 1 on average
-  torch::Tensor deviations_; // [count], lengths of the directions, so weighted
+  torch::Tensor mean_;            // [3/8 side^2]
+  torch::Tensor directions_;      // [count, 3/8 side^2], one standard deviation each
+  torch::Tensor weights_;         // [3/8 side^2], 1 on average
+  torch::Tensor deviations_;      // [count], lengths of the directions, so weighted
+  torch::Tensor to_ycc_, to_rgb_; // [3, 3, 1, 1]
   PackedRows packed_;
 };
 TORCH_MODULE (Eigenfaces);

@@ -16,8 +16,8 @@ timestep_embedding (const Tensor &t, int size)
 {
   int half = size / 2;
   Tensor frequencies =
-      torch::exp (torch::arange (half, torch::kFloat) * (-std::log (10000.0) / half))
-          .to (t.device ());
+      torch::exp (torch::arange (half, t.options ().dtype (torch::kFloat)) *
+                  (-std::log (10000.0) / half));
   Tensor angles = t.to (torch::kFloat).unsqueeze (1) * frequencies.unsqueeze (0);
   Tensor embedding = torch::cat ({torch::cos (angles), torch::sin (angles)}, 1);
   if (size % 2)

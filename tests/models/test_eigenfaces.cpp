@@ -111,7 +111,7 @@ TEST_F (EigenfacesTest, PackedTheyDecodeTheSame)
 {
   eigenfaces->fit (rows_of_rank (40, count), torch::ones ({row_size}));
   const Tensor z = torch::randn ({3, count}), before = again (z);
-  eigenfaces->pack ();
+  eigenfaces->settle ();
   EXPECT_LT (largest (again (z) - before), 1e-4);
   EXPECT_GT (largest (again (z) - before), 0) << "nothing was packed";
   const Tensor one = z.slice (0, 0, 1);

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// A decoder on a GPU: on a stream of its own, each evaluation a CUDA graph, pictures
+// written by a kernel.
+#include "models/engine/decoder_device.h"
+
+#include "models/engine/cuda/device_pixels.h"
+#include "models/engine/pixels.h"
+#include "models/nn/interruption.h"
+
+#include <ATen/cuda/CUDAEvent.h>
+#include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+
+#include <cstdlib>
+#include <map>
+#include <utility>
+
+namespace daetalker {
+namespace {
+
+// An evaluation as the GPU repeats it, with its own inputs and output.
+class RecordedNetwork {
+public:
+  using Tensors = DecoderDevice::Tensors;
+
+  RecordedNetwork (const Tensors &inputs, const DecoderDevice::Network &network)
+  {
+    // A pass that is left in the middle could not be recorded.
+    const Stop never;
+    const Interruptible uninterrupted (never);
+    for (const torch::Tensor &input : inputs)
+      inputs_.push_back (input.clone ());
+    network (inputs_); // libraries choose and set up their kernels
+    graph_.capture_begin ({0, 0}, cudaStreamCaptureModeThreadLocal);
+    try {
+      output_ = network (inputs_);
+    } catch (...) {
+      graph_.reset ();
+      throw;
+    }
+    graph_.capture_end ();
+  }
+
+  torch::Tensor operator() (const Tensors &inputs)
+  {
+    for (std::size_t i = 0; i < inputs.size (); i++)
+      inputs_[i].copy_ (inputs[i]);
+    graph_.replay ();
+    return output_.clone (); // the next evaluation writes over it
+  }
+
+private:
+  Tensors inputs_;
+  torch::Tensor output_;
+  at::cuda::CUDAGraph graph_;
+};
+
+// To find out whether recording is what is wrong.
+bool
+may_record ()
+{
+  const char *word = std::getenv ("DAETALKER_CUDA_GRAPHS");
+  return word == nullptr || std::string (word) != "0";
+}
+
+void
+check (cudaError_t result, const char *task)
+{
+  if (result != cudaSuccess)
+    throw Error (ErrorCode::failed, "GPU",
+                 std::string (cudaGetErrorString (result)) + " while " + task,
+                 "If the GPU was lost, the process must be started again; the system's "
+                 "log says why");
+}
+
+class CudaDecoderDevice : public DecoderDevice {
+public:
+  explicit CudaDecoderDevice (const Placement &placement)
+      : stream_ (c10::cuda::getStreamFromPool (false, placement.device.index ())),
+        records_ (may_record ())
+  {
+    // What was loaded so far came through the device's default stream.
+    at::cuda::CUDAEvent loaded;
+    loaded.record (c10::cuda::getDefaultCUDAStream (placement.device.index ()));
+    loaded.block (stream_);
+  }
+
+  void run (const std::function<void ()> &work) override
+  {
+    const c10::cuda::CUDAStreamGuard guard (stream_);
+    work ();
+  }
+
+  torch::Tensor evaluate (const std::string &kind, const Tensors &inputs,
+                          const Network &network) override
+  {
+    if (!records_)
+      return network (inputs);
+    auto &recorded = networks_[{kind, inputs.front ().size (0)}];
+    if (recorded == nullptr)
+      recorded = std::make_unique<RecordedNetwork> (inputs, network);
+    return (*recorded) (inputs);
+  }
+
+  void write (const torch::Tensor &picture, const ImageView &out) override
+  {
+    const c10::cuda::CUDAStreamGuard guard (stream_);
+    const torch::Tensor planar = picture.contiguous ();
+    const FloatImage image = planar_image (planar.data_ptr<float> (),
+                                           int (planar.size (2)), int (planar.size (1)));
+    check_view (out, image);
+    if (out.device_memory) {
+      check (write_device_pixels (image, out, stream_), "writing a picture");
+      wait ();
+    } else {
+      download (image, out);
+    }
+  }
+
+private:
+  // Through page-locked memory, as bytes: a quarter of what floats would take.
+  void download (const FloatImage &image, const ImageView &out)
+  {
+    const auto extents = plane_extents (out.format, out.width, out.height);
+    std::int64_t size = 0;
+    for (const PlaneExtent &plane : extents)
+      size += std::int64_t (plane.bytes) * plane.rows;
+    const torch::Tensor device = torch::empty (
+        {size}, torch::TensorOptions ().dtype (torch::kByte).device (stream_.device ()));
+    const torch::Tensor host = torch::empty (
+        {size}, torch::TensorOptions ().dtype (torch::kByte).pinned_memory (true));
+    ImageView packed = out;
+    place_planes (packed, extents, device.data_ptr<std::uint8_t> ());
+    check (write_device_pixels (image, packed, stream_), "writing a picture");
+    host.copy_ (device, true);
+    wait ();
+
+    place_planes (packed, extents, host.data_ptr<std::uint8_t> ());
+    for (std::size_t i = 0; i < extents.size (); i++)
+      for (int row = 0; row < extents[i].rows; row++)
+        std::copy_n (packed.plane[i] + std::ptrdiff_t (row) * packed.stride[i],
+                     extents[i].bytes,
+                     out.plane[i] + std::ptrdiff_t (row) * out.stride[i]);
+  }
+
+  static void place_planes (ImageView &view, const std::array<PlaneExtent, 3> &extents,
+                            std::uint8_t *memory)
+  {
+    for (std::size_t i = 0; i < extents.size (); i++) {
+      view.plane[i] = memory;
+      view.stride[i] = extents[i].bytes;
+      memory += std::ptrdiff_t (extents[i].bytes) * extents[i].rows;
+    }
+  }
+
+  // For what this thread asked for, not for the batches that came after it.
+  void wait ()
+  {
+    at::cuda::CUDAEvent done;
+    done.record (stream_);
+    done.synchronize ();
+  }
+
+  const c10::cuda::CUDAStream stream_;
+  const bool records_;
+  // By kind and batch size; within run () only.
+  std::map<std::pair<std::string, std::int64_t>, std::unique_ptr<RecordedNetwork>>
+      networks_;
+};
+
+} // namespace
+
+std::unique_ptr<DecoderDevice>
+open_cuda_decoder_device (const Placement &placement)
+{
+  return std::make_unique<CudaDecoderDevice> (placement);
+}
+
+} // namespace daetalker

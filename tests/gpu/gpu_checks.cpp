@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The elements with the real engine on a real GPU: what the driver without a GPU of
+// tests/cuda cannot tell.  Run by tests/gpu/run; every test is skipped where the engine
+// finds no GPU.
+#include <cuda_runtime_api.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "gst/cudacontext.h"
+#include "gst/engineloader.h"
+#include "gst/tensorcaps.h"
+#include "testelements.h"
+
+#include <gst/check/gstharness.h>
+
+namespace {
+
+constexpr const char *gpu_nv12 = "video/x-raw(memory:CUDAMemory),format=NV12";
+constexpr const char *gpu_rgba = "video/x-raw(memory:CUDAMemory),format=RGBA";
+
+bool
+has_gpu ()
+{
+  return daetalker_engine_load ().devices ().size () > 1;
+}
+
+const daetalker::AvatarInfo &
+avatar ()
+{
+  static const auto opened = daetalker_engine_load ().open_avatar (
+      daetalker_find_avatar (nullptr), {"cpu", "float32", 0}, false);
+  return opened->info ();
+}
+
+// Latents about the resting one, the same in every run.
+std::vector<float>
+latent (unsigned seed)
+{
+  std::mt19937 random (seed);
+  std::normal_distribution<float> normal (0, 0.3f);
+  std::vector<float> values = avatar ().rest_latent;
+  values.resize ((gsize)avatar ().latent_size);
+  for (float &value : values)
+    value += normal (random);
+  return values;
+}
+
+using Bytes = std::vector<guint8>;
+
+// The rows of all planes without their padding.
+Bytes
+picture (GstBuffer *buffer, const GstCaps *caps)
+{
+  GstVideoInfo info;
+  GstVideoFrame frame;
+  EXPECT_TRUE (gst_video_info_from_caps (&info, caps));
+  EXPECT_TRUE (gst_video_frame_map (&frame, &info, buffer, GST_MAP_READ));
+  Bytes bytes;
+  for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES (&frame); plane++) {
+    const gint width = GST_VIDEO_FRAME_COMP_WIDTH (&frame, plane) *
+                       GST_VIDEO_FRAME_COMP_PSTRIDE (&frame, plane);
+    const auto *row = (const guint8 *)GST_VIDEO_FRAME_PLANE_DATA (&frame, plane);
+    for (gint y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT (&frame, plane); y++) {
+      bytes.insert (bytes.end (), row, row + width);
+      row += GST_VIDEO_FRAME_PLANE_STRIDE (&frame, plane);
+    }
+  }
+  gst_video_frame_unmap (&frame);
+  return bytes;
+}
+
+struct Rendering {
+  const char *device = "cuda";
+  const char *precision = "auto";
+  const char *caps = gpu_nv12;
+  int steps = 1;
+  GstCudaContext *context = nullptr; // the application's
+};
+
+// The pictures of the latents of `seeds`.
+std::vector<Bytes>
+render (const Rendering &how, const std::vector<unsigned> &seeds)
+{
+  GstElement *element = gst_element_factory_make ("daerender", nullptr);
+  g_object_set (element, "device", how.device, "precision", how.precision, "steps",
+                how.steps, nullptr);
+  if (how.context != nullptr) {
+    g_autoptr (GstContext) context = gst_context_new_cuda_context (how.context);
+    gst_element_set_context (element, context);
+  }
+  GstHarness *h = gst_harness_new_with_element (element, "sink", "src");
+  gst_harness_set_sink_caps_str (h, how.caps);
+  gst_harness_set_src_caps (
+      h, daetalker_latent_caps_new ((guint)avatar ().latent_size, 25, 1, ""));
+  std::vector<Bytes> pictures;
+  guint64 frame = 0;
+  for (const unsigned seed : seeds) {
+    std::vector<float> values = latent (seed);
+    values.resize (values.size () + 3); // the pose
+    GstBuffer *input =
+        gst_buffer_new_memdup (values.data (), values.size () * sizeof (float));
+    GST_BUFFER_PTS (input) = frame++ * 40 * GST_MSECOND;
+    EXPECT_EQ (gst_harness_push (h, input), GST_FLOW_OK);
+    g_autoptr (GstBuffer) output = gst_harness_try_pull (h);
+    g_autoptr (GstPad) src = gst_element_get_static_pad (element, "src");
+    g_autoptr (GstCaps) caps = gst_pad_get_current_caps (src);
+    if (output != nullptr)
+      pictures.push_back (picture (output, caps));
+  }
+  gst_harness_teardown (h);
+  gst_object_unref (element);
+  return pictures;
+}
+
+double
+mean_difference (const Bytes &one, const Bytes &other)
+{
+  EXPECT_EQ (one.size (), other.size ());
+  double sum = 0;
+  for (gsize i = 0; i < std::min (one.size (), other.size ()); i++)
+    sum += std::abs (int (one[i]) - int (other[i]));
+  return sum / double (std::max<gsize> (one.size (), 1));
+}
+
+class Gpu : public testing::Test {
+protected:
+  void SetUp () override
+  {
+    if (!has_gpu ())
+      GTEST_SKIP () << "the engine finds no GPU";
+  }
+};
+
+// ---- pictures ------------------------------------------------------------------
+
+TEST_F (Gpu, MemoryOfTheGpuHoldsWhatSystemMemoryDoes)
+{
+  const std::vector<unsigned> seeds = {1, 2, 3, 4, 5};
+  EXPECT_EQ (render ({}, seeds),
+             render ({"cuda", "auto", "video/x-raw,format=NV12"}, seeds));
+  EXPECT_EQ (render ({"cuda", "auto", gpu_rgba}, seeds),
+             render ({"cuda", "auto", "video/x-raw,format=RGBA"}, seeds));
+}
+
+TEST_F (Gpu, AgreesWithTheCpu)
+{
+  for (const char *precision : {"float32", "bfloat16", "float16"}) {
+    const auto gpu = render ({"cuda", precision, gpu_rgba}, {1, 2});
+    const auto cpu = render ({"cpu", "float32", "video/x-raw,format=RGBA"}, {1, 2});
+    for (gsize i = 0; i < cpu.size (); i++)
+      EXPECT_LE (mean_difference (gpu.at (i), cpu[i]), 1.0) << precision;
+  }
+}
+
+TEST_F (Gpu, ManyStepsAreRecordedToo)
+{
+  const int most = avatar ().steps.back ();
+  const auto gpu = render ({"cuda", "float32", gpu_rgba, most}, {1});
+  const auto cpu = render ({"cpu", "float32", "video/x-raw,format=RGBA", most}, {1});
+  EXPECT_LE (mean_difference (gpu.at (0), cpu.at (0)), 1.0);
+}
+
+TEST_F (Gpu, AnothersContextGetsTheSamePictures)
+{
+  ASSERT_TRUE (gst_cuda_load_library ());
+  ASSERT_EQ (CuInit (0), CUDA_SUCCESS);
+  const CudaContextPtr foreign (gst_cuda_context_new (0));
+  ASSERT_NE (foreign, nullptr);
+  EXPECT_EQ (render ({"cuda", "auto", gpu_nv12, 1, foreign.get ()}, {1, 2, 3}),
+             render ({}, {1, 2, 3}));
+}
+
+TEST_F (Gpu, StreamsDoNotDisturbEachOther)
+{
+  constexpr unsigned streams = 4, frames = 50;
+  std::vector<std::vector<unsigned>> seeds (streams);
+  std::vector<std::vector<Bytes>> alone, together (streams);
+  for (unsigned s = 0; s < streams; s++) {
+    for (unsigned f = 0; f < frames; f++)
+      seeds[s].push_back (1000 * s + f);
+    alone.push_back (render ({}, seeds[s]));
+  }
+  std::vector<std::thread> threads;
+  for (unsigned s = 0; s < streams; s++)
+    threads.emplace_back ([&, s] { together[s] = render ({}, seeds[s]); });
+  for (std::thread &thread : threads)
+    thread.join ();
+  // Batches of other sizes take other kernels.
+  for (unsigned s = 0; s < streams; s++)
+    for (unsigned f = 0; f < frames; f++)
+      EXPECT_LE (mean_difference (together[s].at (f), alone[s].at (f)), 0.5)
+          << "stream " << s << " frame " << f;
+}
+
+// ---- pipelines -----------------------------------------------------------------
+
+std::atomic<int> system_copies{0};
+
+void
+count_system_copies (GstDebugCategory *category, GstDebugLevel, const gchar *,
+                     const gchar *, gint, GObject *, GstDebugMessage *message, gpointer)
+{
+  const std::string name = gst_debug_category_get_name (category);
+  const gchar *words = gst_debug_message_get (message);
+  if (name.find ("enc") != std::string::npos && words != nullptr &&
+      g_strrstr (words, "system copy") != nullptr)
+    system_copies++;
+}
+
+TEST_F (Gpu, EncodersTakeThePicturesWhereTheyAre)
+{
+  g_autoptr (GstElementFactory) factory = gst_element_factory_find ("nvcudah264enc");
+  if (factory == nullptr)
+    GTEST_SKIP () << "nvcudah264enc is not installed, or finds no encoder";
+  gst_debug_set_threshold_from_string ("*enc*:6", FALSE);
+  gst_debug_add_log_function (count_system_copies, nullptr, nullptr);
+  g_autoptr (GError) error = nullptr;
+  GstElement *pipeline = gst_parse_launch (
+      "audiotestsrc wave=ticks num-buffers=100 ! daetalkerbin device=cuda ! "
+      "video/x-raw(memory:CUDAMemory),format=NV12 ! nvcudah264enc ! "
+      "fakesink name=out sync=false",
+      &error);
+  ASSERT_NE (pipeline, nullptr) << error->message;
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  GstBus *bus = gst_element_get_bus (pipeline);
+  g_autoptr (GstMessage) end = gst_bus_timed_pop_filtered (
+      bus, 60 * GST_SECOND, GstMessageType (GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
+  ASSERT_NE (end, nullptr);
+  EXPECT_EQ (GST_MESSAGE_TYPE (end), GST_MESSAGE_EOS);
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (bus);
+  gst_object_unref (pipeline);
+  gst_debug_remove_log_function (count_system_copies);
+  gst_debug_set_threshold_from_string ("", TRUE);
+  EXPECT_EQ (system_copies, 0);
+}
+
+TEST_F (Gpu, AHundredTeardownsDoNotGrow)
+{
+  const auto free_memory = [] {
+    std::size_t free = 0, total = 0;
+    EXPECT_EQ (cudaMemGetInfo (&free, &total), cudaSuccess);
+    return free;
+  };
+  for (int i = 0; i < 5; i++)
+    render ({}, {1});
+  const std::size_t before = free_memory ();
+  for (int i = 0; i < 100; i++)
+    render ({}, {1});
+  const std::size_t after = free_memory ();
+  EXPECT_LE (double (before) - double (after), 8.0 * 1024 * 1024) << "bytes of the GPU";
+}
+
+} // namespace
+
+int
+main (int argc, char **argv)
+{
+  return run_element_tests (argc, argv);
+}
