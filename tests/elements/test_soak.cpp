@@ -157,7 +157,7 @@ TEST (Soak, RealTimeStaysInSync)
   const char *avatar = g_getenv ("DAETALKER_SOAK_AVATAR");
   TestBundle bundle (small);
   TestPipeline p (
-      "audiotestsrc is-live=true samplesperbuffer=320 wave=ticks num-buffers=" +
+      "audiotestsrc is-live=true samplesperbuffer=320 wave=sine num-buffers=" +
       std::to_string (std::lround (minutes * 60 * 50)) +
       " ! audio/x-raw,format=F32LE,rate=16000,channels=1 ! "
       "daetalkerbin name=t avatar=" +
