@@ -7,6 +7,7 @@
 
 #include "gst/cudacontext.h"
 #include "renderharness.h"
+#include "testpipeline.h"
 #include "tests/cuda/fakecuda.h"
 
 namespace {
@@ -284,6 +285,29 @@ TEST_F (Cuda, ANeighboursIsTaken)
     ASSERT_EQ (r.push (0.6f, 0), GST_FLOW_OK);
     g_autoptr (GstBuffer) buffer = gst_harness_try_pull (r.h);
     EXPECT_EQ (context_of (buffer), foreign.get ());
+  }
+}
+
+// The whole bin, and a context that the application gave the pipeline.
+TEST_F (Cuda, TheBinKeepsPicturesOnTheGpu)
+{
+  require_plugins ({"coreelements", "audiotestsrc", "audioconvert", "audioresample"});
+  CudaContextPtr foreign (gst_cuda_context_new (0));
+  for (const bool given : {false, true}) {
+    TestPipeline p ("audiotestsrc num-buffers=10 samplesperbuffer=1600 ! daetalkerbin "
+                    "avatar=" +
+                    bundle_.path () +
+                    " ! video/x-raw(memory:CUDAMemory) ! fakesink name=out "
+                    "enable-last-sample=true");
+    if (given) {
+      g_autoptr (GstContext) context = gst_context_new_cuda_context (foreign.get ());
+      gst_element_set_context (p.pipeline, context);
+    }
+    EXPECT_TRUE (p.run ()) << p.error.text;
+    g_autoptr (GstSample) sample = nullptr;
+    g_object_get (p.get ("out").get (), "last-sample", &sample, nullptr);
+    ASSERT_NE (sample, nullptr);
+    EXPECT_EQ (context_of (gst_sample_get_buffer (sample)) == foreign.get (), given);
   }
 }
 
