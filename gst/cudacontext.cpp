@@ -67,23 +67,6 @@ new_primary_context (int device)
   return context;
 }
 
-class CudaStream {
-public:
-  CudaStream ()
-  {
-    daetalker_check_cuda (CuStreamCreate (&stream_, CU_STREAM_NON_BLOCKING),
-                          "making a stream");
-  }
-  ~CudaStream () { CuStreamDestroy (stream_); }
-  CudaStream (const CudaStream &) = delete;
-  CudaStream &operator= (const CudaStream &) = delete;
-
-  CUstream get () const { return stream_; }
-
-private:
-  CUstream stream_ = nullptr;
-};
-
 } // namespace
 
 CudaContextPtr
@@ -135,25 +118,34 @@ CudaContextScope::CudaContextScope (GstCudaContext *context)
                  "If the GPU was lost, the process must be started again");
 }
 
+CudaCopy::CudaCopy (GstCudaContext *from, GstCudaContext *to)
+    : from_ ((CUcontext)gst_cuda_context_get_handle (from)),
+      to_ ((CUcontext)gst_cuda_context_get_handle (to)), scope_ (to)
+{
+  daetalker_check_cuda (CuStreamCreate (&stream_, CU_STREAM_NON_BLOCKING),
+                        "making a stream");
+}
+
 void
-daetalker_copy_cuda_rows (const CudaRows &from, const CudaRows &to, gsize bytes,
-                          gsize rows)
+CudaCopy::add (const CudaRows &from, const CudaRows &to, gsize bytes, gsize rows)
 {
   CUDA_MEMCPY3D_PEER copy{};
   copy.srcMemoryType = CU_MEMORYTYPE_DEVICE;
-  copy.srcContext = (CUcontext)gst_cuda_context_get_handle (from.context);
+  copy.srcContext = from_;
   copy.srcDevice = (CUdeviceptr)from.data;
   copy.srcPitch = from.pitch;
   copy.dstMemoryType = CU_MEMORYTYPE_DEVICE;
-  copy.dstContext = (CUcontext)gst_cuda_context_get_handle (to.context);
+  copy.dstContext = to_;
   copy.dstDevice = (CUdeviceptr)to.data;
   copy.dstPitch = to.pitch;
   copy.WidthInBytes = bytes;
   copy.Height = rows;
   copy.Depth = 1;
+  daetalker_check_cuda (driver ()->copy_peer (&copy, stream_), "copying a picture");
+}
 
-  const CudaContextScope scope (to.context);
-  const CudaStream stream;
-  daetalker_check_cuda (driver ()->copy_peer (&copy, stream.get ()), "copying a picture");
-  daetalker_check_cuda (CuStreamSynchronize (stream.get ()), "copying a picture");
+void
+CudaCopy::finish ()
+{
+  daetalker_check_cuda (CuStreamSynchronize (stream_), "copying a picture");
 }

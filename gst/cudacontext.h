@@ -36,12 +36,28 @@ public:
   CudaContextScope &operator= (const CudaContextScope &) = delete;
 };
 
-// Copies `rows` of `bytes` each between memory of two contexts of one device or of two,
-// and waits until they are there.  Throws daetalker::Error (failed).
+// Rows of bytes on a device.
 struct CudaRows {
-  GstCudaContext *context;
-  gpointer data; // on the device
+  gpointer data;
   gsize pitch;
 };
-void daetalker_copy_cuda_rows (const CudaRows &from, const CudaRows &to, gsize bytes,
-                               gsize rows);
+
+// Copies rows from memory of one context to that of another, of one device or of two.
+class CudaCopy {
+public:
+  // Throws daetalker::Error (failed), as do add () and finish ().
+  CudaCopy (GstCudaContext *from, GstCudaContext *to);
+  ~CudaCopy () { CuStreamDestroy (stream_); }
+  CudaCopy (const CudaCopy &) = delete;
+  CudaCopy &operator= (const CudaCopy &) = delete;
+
+  void add (const CudaRows &from, const CudaRows &to, gsize bytes, gsize rows);
+
+  // Waits until all is there.
+  void finish ();
+
+private:
+  const CUcontext from_, to_;
+  const CudaContextScope scope_; // of `to`
+  CUstream stream_ = nullptr;
+};

@@ -17,10 +17,10 @@ class DeviceMemory {
 public:
   virtual ~DeviceMemory () = default;
 
-  // READY: `device` is where the avatar runs ("cpu", "cuda:0").  For a GPU, takes the
-  // CUDA context of a neighbour or the application, or else offers them the one that the
-  // engine computes in.  Where that fails, a warning message says why, and that pictures
-  // go through system memory.
+  // `device` is where the avatar runs ("cpu", "cuda:0"); nothing happens if it is open
+  // for that already.  For a GPU, takes the CUDA context of a neighbour or the
+  // application, or else offers them the one that the engine computes in.  Where that
+  // fails, a warning message says why, and that pictures go through system memory.
   virtual void open (const std::string &device) = 0;
   virtual void close () = 0;
 

@@ -58,19 +58,30 @@ are_same (GstCudaContext *one, GstCudaContext *other)
   return gst_cuda_context_get_handle (one) == gst_cuda_context_get_handle (other);
 }
 
-// The pool may ask for more than `size`, which is then what it asks for.
-void
+// The pool may ask for more than `size`, which is then what it asks for.  False if it
+// takes no such pictures, or is in use already.
+bool
 configure (GstBufferPool *pool, GstCaps *caps, guint &size, guint min, guint max)
 {
   GstStructure *config = gst_buffer_pool_get_config (pool);
   gst_buffer_pool_config_set_params (config, caps, size, min, max);
   gst_buffer_pool_config_add_option (config, GST_BUFFER_POOL_OPTION_VIDEO_META);
   if (!gst_buffer_pool_set_config (pool, config))
-    throw Error (ErrorCode::failed, "GPU memory", "a pool of pictures cannot be had",
-                 "Free memory of the GPU; GST_DEBUG=*cuda*:6 says more");
+    return false;
   config = gst_buffer_pool_get_config (pool);
   gst_buffer_pool_config_get_params (config, nullptr, &size, nullptr, nullptr);
   gst_structure_free (config);
+  return true;
+}
+
+PoolPtr
+new_pool (GstCudaContext *context, GstCaps *caps, guint &size, guint min, guint max)
+{
+  PoolPtr pool (gst_cuda_buffer_pool_new (context));
+  if (!configure (pool.get (), caps, size, min, max))
+    throw Error (ErrorCode::failed, "GPU memory", "a pool of pictures cannot be had",
+                 "Free memory of the GPU; GST_DEBUG=*cuda*:6 says more");
+  return pool;
 }
 
 // Pictures in the engine's context, on their way to another.
@@ -101,12 +112,11 @@ public:
 private:
   void start (GstCudaContext *context, const GstVideoInfo &info)
   {
-    PoolPtr pool (gst_cuda_buffer_pool_new (context));
     CapsPtr caps (gst_video_info_to_caps (&info));
     gst_caps_set_features (caps.get (), 0,
                            gst_caps_features_new (DAETALKER_CUDA_MEMORY, nullptr));
     guint size = (guint)info.size;
-    configure (pool.get (), caps.get (), size, 1, 0);
+    PoolPtr pool = new_pool (context, caps.get (), size, 1, 0);
     gst_buffer_pool_set_active (pool.get (), TRUE);
     pool_ = std::move (pool);
     info_ = info;
@@ -123,10 +133,12 @@ copy_frame (const MappedDeviceFrame &from, GstCudaContext *source,
   const ImageView in = from.view (), out = to.view ();
   const bool nv12 = in.format == daetalker::PixelFormat::nv12;
   const gsize bytes = gsize (in.width) * (nv12 ? 1 : 4);
+  CudaCopy copy (source, target);
   for (int plane = 0; plane < (nv12 ? 2 : 1); plane++)
-    daetalker_copy_cuda_rows ({source, in.plane[plane], (gsize)in.stride[plane]},
-                              {target, out.plane[plane], (gsize)out.stride[plane]}, bytes,
-                              gsize (plane == 0 ? in.height : in.height / 2));
+    copy.add ({in.plane[plane], (gsize)in.stride[plane]},
+              {out.plane[plane], (gsize)out.stride[plane]}, bytes,
+              gsize (plane == 0 ? in.height : in.height / 2));
+  copy.finish ();
 }
 
 class CudaMemory : public DeviceMemory {
@@ -141,7 +153,10 @@ public:
 
   void open (const std::string &device) override
   {
+    if (device == name_)
+      return;
     close ();
+    name_ = device;
     if (device.rfind ("cuda:", 0) != 0) {
       set_reason ("the avatar runs on " + device);
       return;
@@ -175,6 +190,7 @@ public:
     gst_clear_object (&shared_);
     primary_ = nullptr;
     device_ = -1;
+    name_.clear ();
   }
 
   bool available () const override
@@ -216,11 +232,11 @@ public:
     if (any)
       gst_query_parse_nth_allocation_pool (query, 0, &offered, &size, &min, &max);
     PoolPtr pool (offered);
-    if (!GST_IS_CUDA_BUFFER_POOL (pool.get ())) {
+    if (!GST_IS_CUDA_BUFFER_POOL (pool.get ()) ||
+        !configure (pool.get (), caps, size, min, max)) {
       const Lock lock (mutex_);
-      pool.reset (gst_cuda_buffer_pool_new (shared_));
+      pool = new_pool (shared_, caps, size, min, max);
     }
-    configure (pool.get (), caps, size, min, max);
     if (any)
       gst_query_set_nth_allocation_pool (query, 0, pool.get (), size, min, max);
     else
@@ -309,6 +325,7 @@ private:
 
   GstElement *const element_;
   mutable Mutex mutex_;
+  std::string name_; // of the device that it is open for; by state changes only
   int device_ = -1;
   GstCudaContext *shared_ = nullptr; // the pipeline's
   CudaContextPtr primary_;           // the engine's

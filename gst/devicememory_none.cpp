@@ -22,15 +22,16 @@ public:
 
   void open (const std::string &device) override
   {
-    if (device != "cpu")
+    if (device != "cpu" && device != device_)
       daetalker_post_error (element_,
                             Error (ErrorCode::no_device, device, no_cuda,
                                    "Pictures go through system memory; build with "
                                    "-Dcuda=enabled to keep them on the GPU"),
                             GST_MESSAGE_WARNING);
+    device_ = device;
   }
 
-  void close () override {}
+  void close () override { device_.clear (); }
   bool available () const override { return false; }
   std::string reason () const override { return no_cuda; }
   void set_context (GstContext *) override {}
@@ -40,6 +41,7 @@ public:
 
 private:
   GstElement *const element_;
+  std::string device_; // that it is open for
 };
 
 } // namespace

@@ -11,6 +11,20 @@ FrameStats::add (GstClockTime spent)
 {
   Lock lock (mutex_);
   count_++;
+  add_unlocked (spent);
+}
+
+void
+FrameStats::repeat ()
+{
+  Lock lock (mutex_);
+  repeated_++;
+  add_unlocked (GST_CLOCK_TIME_NONE);
+}
+
+void
+FrameStats::add_unlocked (GstClockTime spent)
+{
   frames_.push_back ({g_get_monotonic_time (), spent});
   if (frames_.size () > window)
     frames_.pop_front ();
@@ -28,7 +42,7 @@ FrameStats::clear ()
 {
   Lock lock (mutex_);
   frames_.clear ();
-  count_ = dropped_ = 0;
+  count_ = repeated_ = dropped_ = 0;
 }
 
 void
@@ -38,15 +52,23 @@ FrameStats::restart_times ()
   frames_.clear ();
 }
 
+std::vector<GstClockTime>
+FrameStats::times_unlocked () const
+{
+  std::vector<GstClockTime> times;
+  times.reserve (frames_.size ());
+  for (const Frame &frame : frames_)
+    if (frame.spent != GST_CLOCK_TIME_NONE)
+      times.push_back (frame.spent);
+  return times;
+}
+
 GstClockTime
 FrameStats::percentile_unlocked (double share) const
 {
-  if (frames_.empty ())
+  std::vector<GstClockTime> spent = times_unlocked ();
+  if (spent.empty ())
     return 0;
-  std::vector<GstClockTime> spent;
-  spent.reserve (frames_.size ());
-  for (const Frame &frame : frames_)
-    spent.push_back (frame.spent);
   const auto nth = spent.begin () + (gsize)(share * (double)(spent.size () - 1) + 0.5);
   std::nth_element (spent.begin (), nth, spent.end ());
   return *nth;
@@ -70,7 +92,7 @@ gsize
 FrameStats::times () const
 {
   Lock lock (mutex_);
-  return frames_.size ();
+  return times_unlocked ().size ();
 }
 
 GstStructure *
@@ -84,9 +106,9 @@ FrameStats::to_structure (const gchar *name, const gchar *count_name, const gcha
           (double)(frames_.back ().finished - frames_.front ().finished);
   const double ms = GST_MSECOND;
   return gst_structure_new (
-      name, count_name, G_TYPE_UINT64, count_, "dropped", G_TYPE_UINT64, dropped_, "fps",
-      G_TYPE_DOUBLE, fps, "p50-ms", G_TYPE_DOUBLE,
-      (double)percentile_unlocked (0.50) / ms, "p95-ms", G_TYPE_DOUBLE,
+      name, count_name, G_TYPE_UINT64, count_, "repeated", G_TYPE_UINT64, repeated_,
+      "dropped", G_TYPE_UINT64, dropped_, "fps", G_TYPE_DOUBLE, fps, "p50-ms",
+      G_TYPE_DOUBLE, (double)percentile_unlocked (0.50) / ms, "p95-ms", G_TYPE_DOUBLE,
       (double)percentile_unlocked (0.95) / ms, "p99-ms", G_TYPE_DOUBLE,
       (double)percentile_unlocked (0.99) / ms, "device", G_TYPE_STRING, device,
       "precision", G_TYPE_STRING, precision, nullptr);

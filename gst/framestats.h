@@ -8,12 +8,16 @@
 
 #include <deque>
 #include <mutex>
+#include <vector>
 
 // Of one stream.  Every method may be called from any thread.
 class FrameStats {
 public:
   // A frame was computed just now and took `spent` nanoseconds.
   void add (GstClockTime spent);
+
+  // The last frame was good enough once more.
+  void repeat ();
 
   // A frame was too late and left out.
   void drop ();
@@ -32,7 +36,7 @@ public:
   guint64 count () const;
   gsize times () const;
 
-  // `count_name` (guint64, frames computed), dropped (guint64), fps (double,
+  // `count_name` (guint64, frames computed), repeated, dropped (guint64), fps (double,
   // frames per second of wall clock, 0 before the second frame), p50-ms, p95-ms and
   // p99-ms (double) over the last `window` frames, device, precision.
   GstStructure *to_structure (const gchar *name, const gchar *count_name,
@@ -42,13 +46,16 @@ public:
 
 private:
   struct Frame {
-    gint64 finished; // g_get_monotonic_time
-    GstClockTime spent;
+    gint64 finished;    // g_get_monotonic_time
+    GstClockTime spent; // GST_CLOCK_TIME_NONE: repeated
   };
+  void add_unlocked (GstClockTime spent);
+  std::vector<GstClockTime> times_unlocked () const;
   GstClockTime percentile_unlocked (double share) const;
 
   mutable std::mutex mutex_;
   std::deque<Frame> frames_;
   guint64 count_ = 0;
+  guint64 repeated_ = 0;
   guint64 dropped_ = 0;
 };

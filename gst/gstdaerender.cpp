@@ -13,9 +13,10 @@
  * With `steps` 0 a frame gets as many evaluations as there is time for: the most that
  * take less than 70 % of the time between two frames, as measured while it runs.
  *
- * A frame that is too late is not rendered (property `qos`, QoS message); time
- * goes on.  A new `avatar` is loaded while the old one renders and takes over
- * between two frames.  Pictures are marked as synthetic media: stream tags, and a
+ * Where latents hardly change, as in silence, the last picture is shown again
+ * (`still-threshold`).  A frame that is too late is not rendered (property `qos`, QoS
+ * message); time goes on.  A new `avatar` is loaded while the old one renders and takes
+ * over between two frames.  Pictures are marked as synthetic media: stream tags, and a
  * meta on each buffer.
  *
  * Where the avatar runs on a GPU, pictures stay there if downstream takes
@@ -44,6 +45,7 @@
 #include "ratecaps.h"
 #include "rendermodel.h"
 #include "stepchoice.h"
+#include "stillpicture.h"
 #include "streamtime.h"
 #include "syntheticmeta.h"
 #include "tensorcaps.h"
@@ -65,6 +67,7 @@ enum {
   PROP_FIRST_AVATAR = 1,
   PROP_STEPS = PROP_FIRST_AVATAR + AvatarSettings::count,
   PROP_COMPUTE_TIME,
+  PROP_STILL_THRESHOLD,
   PROP_PROVENANCE,
   PROP_LATENCY,
   PROP_STATS,
@@ -73,10 +76,13 @@ enum {
 namespace {
 
 constexpr gint default_steps = 1;
+// Below it no byte of a picture of the shipped avatar moves by more than 4.
+constexpr gdouble default_still_threshold = 0.02;
 
 struct Settings {
   AvatarSettings avatar;
   gint steps = default_steps;
+  gdouble still_threshold = default_still_threshold;
   gboolean provenance = TRUE;
 };
 
@@ -97,6 +103,7 @@ struct Private {
   bool on_device = false; // the pictures of `info`
   std::vector<float> latent;
   gsize buffer_size = 0;
+  StillPicture still;
   StepChoice choice; // of `timed_avatar`
   // What the times in `stats` are of.
   const daetalker::Avatar *timed_avatar = nullptr;
@@ -170,6 +177,11 @@ gst_dae_render_set_property (GObject *object, guint id, const GValue *value,
   case PROP_COMPUTE_TIME:
     priv->promise.set (GST_ELEMENT (self), value);
     return;
+  case PROP_STILL_THRESHOLD:
+    GST_OBJECT_LOCK (self);
+    priv->settings.still_threshold = g_value_get_double (value);
+    GST_OBJECT_UNLOCK (self);
+    return;
   case PROP_PROVENANCE:
     GST_OBJECT_LOCK (self);
     priv->settings.provenance = g_value_get_boolean (value);
@@ -203,6 +215,9 @@ gst_dae_render_get_property (GObject *object, guint id, GValue *value, GParamSpe
     return;
   case PROP_COMPUTE_TIME:
     priv->promise.get (value);
+    return;
+  case PROP_STILL_THRESHOLD:
+    g_value_set_double (value, get_settings (self).still_threshold);
     return;
   case PROP_PROVENANCE:
     g_value_set_boolean (value, get_settings (self).provenance);
@@ -277,6 +292,7 @@ gst_dae_render_start (GstBaseTransform *trans)
   const Settings settings = get_settings (self);
   return daetalker_guard (GST_ELEMENT (self), FALSE, [&] () -> gboolean {
     priv->model.start (settings.avatar, settings.steps);
+    priv->device_memory->open (priv->model.current ().info ().device);
     priv->promise.start (priv->model.current ().measured);
     priv->timed_avatar = nullptr;
     priv->stats.clear ();
@@ -290,6 +306,7 @@ gst_dae_render_stop (GstBaseTransform *trans)
 {
   Private *priv = GST_DAE_RENDER (trans)->priv;
   priv->model.stop ();
+  priv->still.clear ();
   gst_clear_tag_list (&priv->upstream_tags);
   return TRUE;
 }
@@ -299,8 +316,9 @@ gst_dae_render_stop (GstBaseTransform *trans)
 static bool
 is_on_device (const GstCaps *caps, guint i)
 {
-  return gst_caps_features_contains (gst_caps_get_features (caps, i),
-                                     DAETALKER_CUDA_MEMORY) != 0;
+  const GstCapsFeatures *features = gst_caps_get_features (caps, i);
+  return !gst_caps_features_is_any (features) &&
+         gst_caps_features_contains (features, DAETALKER_CUDA_MEMORY);
 }
 
 // Takes `caps`; what is left of them where nothing can stay on a GPU.
@@ -424,6 +442,7 @@ gst_dae_render_set_caps (GstBaseTransform *trans, GstCaps *incaps, GstCaps *outc
   if (!gst_video_info_from_caps (&priv->info, outcaps))
     return FALSE;
   priv->on_device = is_on_device (outcaps, 0);
+  priv->still.clear ();
   choose_steps (self);
   priv->latent.resize (info.latent_size);
   priv->buffer_size = (info.latent_size + (tensors == 2 ? 3 : 0)) * sizeof (float);
@@ -590,6 +609,13 @@ write_picture (Private *priv, GstBuffer *output, const DeviceMemory::Render &ren
   return render (frame.view ());
 }
 
+static void
+mark (Private *priv, const Settings &settings, GstBuffer *output)
+{
+  if (settings.provenance)
+    daetalker_synthetic_meta_add (output, priv->model.current ().info ());
+}
+
 static GstFlowReturn
 gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *output)
 {
@@ -606,6 +632,13 @@ gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *
       priv->stats.restart_times ();
     priv->timed_steps = steps;
     read_latent (priv, input);
+    if (priv->still.looks_like (*model.avatar, priv->latent, steps,
+                                settings.still_threshold)) {
+      priv->still.copy_to (output);
+      priv->stats.repeat ();
+      mark (priv, settings, output);
+      return GST_FLOW_OK;
+    }
     const gint64 begin = g_get_monotonic_time ();
     const auto flushing = [trans] {
       return GST_PAD_IS_FLUSHING (GST_BASE_TRANSFORM_SINK_PAD (trans)) != 0;
@@ -620,8 +653,10 @@ gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *
     if (settings.steps == 0)
       priv->choice.add (spent);
     priv->promise.watch (GST_ELEMENT (self), priv->stats, spent);
-    if (settings.provenance)
-      daetalker_synthetic_meta_add (output, model.info ());
+    // A GPU draws as quickly as it would copy.
+    if (settings.still_threshold > 0 && !priv->on_device)
+      priv->still.keep (*model.avatar, priv->latent, steps, priv->info, output);
+    mark (priv, settings, output);
     return GST_FLOW_OK;
   });
 }
@@ -656,6 +691,13 @@ install_properties (GObjectClass *klass)
           "values it knows (0: as many as there is time for, 1: live, 100: as published)",
           0, 1000, default_steps, playing));
   ComputePromise::install (klass, PROP_COMPUTE_TIME);
+  g_object_class_install_property (
+      klass, PROP_STILL_THRESHOLD,
+      g_param_spec_double (
+          "still-threshold", "Still threshold",
+          "How little latents may differ (standard deviations, root mean square) for the "
+          "last picture to be shown again; 0: every frame is drawn",
+          0, 1, default_still_threshold, playing));
   g_object_class_install_property (
       klass, PROP_PROVENANCE,
       g_param_spec_boolean (

@@ -28,6 +28,11 @@ daetalker_check_steps (const AvatarInfo &info, int steps)
 void
 daetalker_check_render_fit (const AvatarInfo &now, const AvatarInfo &next)
 {
+  if (next.device != now.device)
+    throw Error (ErrorCode::wrong_model, next.path,
+                 "it would run on " + next.device + " and the running stream is on " +
+                     now.device,
+                 "Stop the pipeline to change the device");
   if (next.width == now.width && next.height == now.height &&
       next.latent_size == now.latent_size)
     return;

@@ -21,15 +21,15 @@
 
 // Template caps: what a Renderer writes.  Never a variable frame rate.  On the GPU even
 // sizes only: early versions of libgstcuda place chroma wrongly at others.
-#define DAETALKER_VIDEO_CAPS                                                                            \
-  DAETALKER_YUV_CAPS ("(" DAETALKER_CUDA_MEMORY ")", "NV12", "[ 2, 16384, 2 ]")                         \
-  "; " DAETALKER_RGB_CAPS (                                                                             \
-      "(" DAETALKER_CUDA_MEMORY ")", "RGBA",                                                            \
-      "[ 2, 16384, 2 ]") "; " DAETALKER_RGB_CAPS ("", "RGBA, RGBx, BGRx, RGB",                          \
-                                                  "[ 1, 16384 ]") ";"                                   \
-                                                                  " " DAETALKER_YUV_CAPS ("",           \
-                                                                                          "I420, NV12", \
-                                                                                          "[ 1, 16384 ]")
+#define DAETALKER_VIDEO_CAPS                                                               \
+  DAETALKER_YUV_CAPS ("(" DAETALKER_CUDA_MEMORY ")", "NV12", "[ 2, 16384, 2 ]")            \
+  "; " DAETALKER_RGB_CAPS (                                                                \
+      "(" DAETALKER_CUDA_MEMORY ")", "RGBA",                                               \
+      "[ 2, 16384, 2 ]") "; " DAETALKER_RGB_CAPS ("", "RGBA, RGBx, BGRx, RGB",             \
+                                                  "[ 1, 16384 ]") ";"                      \
+                                                                  " " DAETALKER_YUV_CAPS ( \
+                                                                      "", "I420, NV12",    \
+                                                                      "[ 1, 16384 ]")
 
 // A mapped frame, strides as they are.  Valid while `frame` is mapped.  Throws
 // daetalker::Error (failed) for a format that is none of the above.
@@ -45,6 +45,12 @@ public:
   MappedVideoFrame &operator= (const MappedVideoFrame &) = delete;
 
   daetalker::ImageView view () const { return daetalker_image_view (frame_); }
+
+  // `other` has the same format and size.
+  void copy (const MappedVideoFrame &other)
+  {
+    gst_video_frame_copy (&frame_, &other.frame_);
+  }
 
 private:
   GstVideoFrame frame_;

@@ -26,7 +26,7 @@
 namespace daetalker {
 
 // Raised whenever a virtual function is added, removed or changes meaning.
-constexpr int engine_abi = 3;
+constexpr int engine_abi = 4;
 
 enum class ErrorCode {
   not_found,   // a file or folder is missing
@@ -44,7 +44,7 @@ enum class ErrorCode {
 class DAETALKER_API Error : public std::runtime_error {
 public:
   Error (ErrorCode code, const std::string &subject, const std::string &reason,
-      const std::string &remedy)
+         const std::string &remedy)
       : std::runtime_error (subject + ": " + reason + ". " + remedy), code_ (code)
   {
   }
@@ -74,9 +74,9 @@ struct Window {
 };
 
 struct DeviceOptions {
-  std::string device = "auto";   // auto, cpu, cuda, cuda:N
+  std::string device = "auto";    // auto, cpu, cuda, cuda:N
   std::string precision = "auto"; // auto, float32, bfloat16, float16
-  int threads = 0;               // of the whole engine; 0 = one per physical core
+  int threads = 0;                // of the whole engine; 0 = one per physical core
 };
 
 // ---- speech -> features ------------------------------------------------------
@@ -148,7 +148,7 @@ public:
   // Appends every latent frame that is complete; returns how many.  `stop`: as in
   // FeatureStream::pull.
   virtual std::size_t pull (const PoseControl &control, std::vector<LatentFrame> &out,
-      const Stop &stop = {}) = 0;
+                            const Stop &stop = {}) = 0;
   virtual void reset () = 0;
 };
 
@@ -181,7 +181,7 @@ public:
   // the avatar's.  `steps`: DDIM evaluations; 1 is the distilled path.  Returns false,
   // and writes nothing, if `stop` said so first.
   virtual bool render (const float *latent, int steps, const ImageView &out,
-      const Stop &stop = {}) = 0;
+                       const Stop &stop = {}) = 0;
 };
 
 class ImageEncoder {
@@ -211,17 +211,18 @@ struct AvatarInfo {
   std::string license;
   int width = 0;
   int height = 0;
-  Fraction fps;             // native frame rate
+  Fraction fps; // native frame rate
   int latent_size = 0;
   int feature_size = 0;
   Fraction feature_rate;
-  Window window;            // of speech2latent, in native video frames
+  Window window; // of speech2latent, in native video frames
   std::vector<float> rest_latent;
+  float latent_deviation = 1; // of a latent's numbers in training, root mean square
   Pose rest_pose{};
-  Pose pose_min{};          // range seen in training
+  Pose pose_min{}; // range seen in training
   Pose pose_max{};
   Idle idle;
-  std::vector<int> steps;   // values that render() accepts, ascending
+  std::vector<int> steps; // values that render() accepts, ascending
 };
 
 class Avatar {
@@ -248,12 +249,14 @@ public:
   // `path`: the bundle's folder.  Weights are shared between all callers that
   // name the same bundle, device and precision.
   virtual std::shared_ptr<Avatar> open_avatar (const std::string &path,
-      const DeviceOptions &options, bool allow_unconsented) = 0;
+                                               const DeviceOptions &options,
+                                               bool allow_unconsented) = 0;
 
   // `path`: a folder as Hugging Face writes it (config.json, model.safetensors).
   // `layer`: hidden state, 0 = before the first block, -1 = the last, -2 = all.
-  virtual std::shared_ptr<SpeechEncoder> open_speech_encoder (const std::string &path,
-      const DeviceOptions &options, int layer) = 0;
+  virtual std::shared_ptr<SpeechEncoder>
+  open_speech_encoder (const std::string &path, const DeviceOptions &options,
+                       int layer) = 0;
 };
 
 } // namespace daetalker
@@ -262,4 +265,4 @@ public:
 // not the library's engine_abi.  The engine lives as long as the process.
 extern "C" DAETALKER_API daetalker::Engine *daetalker_engine_create (int abi);
 
-using DaetalkerEngineCreate = daetalker::Engine *(*) (int abi);
+using DaetalkerEngineCreate = daetalker::Engine *(*)(int abi);

@@ -191,6 +191,7 @@ private:
     check_size (least_size (config), weights, file);
     speech2latent_ = Speech2Latent (config);
     load_weights (*speech2latent_, weights, file);
+    info_.latent_deviation = speech2latent_->latent_deviation ();
     speech2latent_->to (placement_.device);
     speech2latent_->eval ();
   }
@@ -219,7 +220,6 @@ private:
         throw Error (ErrorCode::wrong_model, file,
                      "it holds an encoder, but its latents are of eigenfaces",
                      "Export the avatar again");
-      eigenfaces->settle ();
       encode_ = [eigenfaces] (const torch::Tensor &pictures) mutable {
         return eigenfaces->encode (pictures);
       };

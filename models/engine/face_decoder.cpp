@@ -19,6 +19,8 @@ FaceDecoder::FaceDecoder (UNet unet, const torch::Tensor &noise, Prediction pred
       combiner_ (max_batch)
 {
   const Computation computation;
+  if (Eigenfaces eigenfaces = unet_->eigenfaces ())
+    eigenfaces->settle ();
   device_->run ([this] {
     last_step_ = unet_->prepare (
         noise_, torch::full ({1}, diffusion_steps - 1, noise_.options ()));
@@ -85,6 +87,19 @@ FaceDecoder::evaluate_last_step (const torch::Tensor &z)
   });
 }
 
+// To nowhere: so that what is asked of the device is done, and set up for the next.
+void
+FaceDecoder::write_aside (const torch::Tensor &picture)
+{
+  ImageView view;
+  view.height = int (picture.size (1));
+  view.width = int (picture.size (2));
+  view.stride[0] = 4 * view.width;
+  std::vector<std::uint8_t> bytes (std::size_t (view.stride[0]) * view.height);
+  view.plane[0] = bytes.data ();
+  device_->write (picture, view);
+}
+
 void
 FaceDecoder::warm_up (int steps)
 {
@@ -92,10 +107,10 @@ FaceDecoder::warm_up (int steps)
   device_->run ([&] {
     const torch::Tensor z =
         torch::zeros ({1, unet_->config ().style_channels}, noise_.options ());
-    if (steps == 1)
-      evaluate_last_step (z);
-    else
-      evaluate_step (noise_, torch::zeros ({1}, noise_.options ()), z);
+    const torch::Tensor picture =
+        steps == 1 ? evaluate_last_step (z)
+                   : evaluate_step (noise_, torch::zeros ({1}, noise_.options ()), z);
+    write_aside (picture[0]);
   });
 }
 

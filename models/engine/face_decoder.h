@@ -24,7 +24,8 @@ public:
   // `stop` of each of them says so.
   void decode (const float *latent, int steps, const ImageView &out, const Stop &stop);
 
-  // One evaluation of the UNet on its own, as decode () with `steps` makes it.
+  // One evaluation of the UNet on its own, as decode () with `steps` makes it, to the
+  // end.
   void warm_up (int steps);
 
 private:
@@ -42,6 +43,7 @@ private:
   torch::Tensor evaluate_step (const torch::Tensor &x, const torch::Tensor &t,
                                const torch::Tensor &z);
   torch::Tensor evaluate_last_step (const torch::Tensor &z);
+  void write_aside (const torch::Tensor &picture);
 
   UNet unet_;
   torch::Tensor noise_;       // [1, 3, H, W]

@@ -71,10 +71,13 @@ kernels_of_enlarged (const torch::nn::Conv2d &conv)
   // Rows: phases; columns: the kernel's taps that fall on the first and on the second of
   // the two pixels that it meets.
   const Tensor &weight = conv->weight;
-  const Tensor taps = torch::tensor ({1.f, 0.f, 0.f, 0.f, 1.f, 1.f, // phase 0
-                                      1.f, 1.f, 0.f, 0.f, 0.f, 1.f})
-                          .view ({2, 2, 3})
-                          .to (weight.device ());
+  // Filled on the device: what comes from the host cannot be recorded as a CUDA graph.
+  const Tensor taps = torch::zeros (
+      {2, 2, 3}, weight.options ().dtype (torch::kFloat).requires_grad (false));
+  taps[0][0].slice (0, 0, 1).fill_ (1);
+  taps[0][1].slice (0, 1, 3).fill_ (1);
+  taps[1][0].slice (0, 0, 2).fill_ (1);
+  taps[1][1].slice (0, 2, 3).fill_ (1);
   return torch::einsum ("pak,qbl,oikl->pqoiab", {taps, taps, weight.to (torch::kFloat)})
       .flatten (0, 2)
       .to (weight.scalar_type ())

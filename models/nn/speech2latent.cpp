@@ -132,6 +132,12 @@ Speech2LatentImpl::with_real_mouths (const torch::Tensor &latents, torch::Tensor
              : latent_mean_ + mouth_book_ (latents - latent_mean_, last);
 }
 
+float
+Speech2LatentImpl::latent_deviation () const
+{
+  return latent_std_.square ().mean ().sqrt ().item<float> ();
+}
+
 torch::Tensor
 Speech2LatentImpl::denormalise (const torch::Tensor &latents) const
 {

@@ -89,6 +89,9 @@ public:
   // mean, std: [latent_size], over the training set; std must be positive.
   void set_latent_statistics (const torch::Tensor &mean, const torch::Tensor &std);
 
+  // Standard deviation of a latent's numbers, root mean square over them.
+  float latent_deviation () const;
+
 private:
   torch::Tensor downsample (const torch::Tensor &x, Past *past);
 

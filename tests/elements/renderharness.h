@@ -62,8 +62,10 @@ public:
 
 class RenderHarness : public ElementHarness {
 public:
+  // Every frame is drawn.
   explicit RenderHarness (const TestBundle &avatar) : ElementHarness ("daerender", avatar)
   {
+    g_object_set (element, "still-threshold", 0.0, nullptr);
   }
 
   // Latents at `num`/`den` frames a second, tagged with `hash` unless it is "".

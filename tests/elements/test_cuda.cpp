@@ -393,6 +393,77 @@ TEST_F (Cuda, CapsMayChangeBetweenFormatsInAnothersContext)
   }
 }
 
+TEST_F (Cuda, APoolThatIsInUseIsNotTaken)
+{
+  CudaContextPtr context (gst_cuda_context_new (0));
+  Offer offer{gst_cuda_buffer_pool_new (context.get ())};
+  GstStructure *config = gst_buffer_pool_get_config (offer.pool);
+  g_autoptr (GstCaps) other = gst_caps_from_string (
+      "video/x-raw(memory:CUDAMemory),format=RGBA,width=16,height=16,framerate=25/1");
+  gst_buffer_pool_config_set_params (config, other, 1024, 0, 0);
+  ASSERT_TRUE (gst_buffer_pool_set_config (offer.pool, config));
+  ASSERT_TRUE (gst_buffer_pool_set_active (offer.pool, TRUE));
+  {
+    RenderHarness r (bundle_);
+    r.start ();
+    gst_pad_add_probe (r.h->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, offer_pool,
+                       &offer, nullptr);
+    r.set_caps ();
+    ASSERT_EQ (r.push (0.6f, 0), GST_FLOW_OK);
+    g_autoptr (GstBuffer) buffer = gst_harness_try_pull (r.h);
+    EXPECT_NE (buffer->pool, offer.pool);
+  }
+  gst_buffer_pool_set_active (offer.pool, FALSE);
+  gst_object_unref (offer.pool);
+}
+
+// ---- the device changes ----------------------------------------------------------
+
+TEST_F (Cuda, ADeviceOfReadyCountsAtTheNextStart)
+{
+  RenderHarness r (bundle_);
+  g_object_set (r.element, "device", "cuda:0", nullptr);
+  gst_element_set_state (r.element, GST_STATE_READY);
+  g_object_set (r.element, "device", "cuda:1", nullptr);
+  r.start ();
+  r.set_caps ();
+  ASSERT_EQ (r.push (0.6f, 0), GST_FLOW_OK);
+  g_autoptr (GstBuffer) buffer = gst_harness_try_pull (r.h);
+  guint device = 0;
+  g_object_get (context_of (buffer), "cuda-device-id", &device, nullptr);
+  EXPECT_EQ (device, 1u);
+}
+
+TEST_F (Cuda, TheCpuOfReadyCountsAtTheNextStart)
+{
+  RenderHarness r (bundle_);
+  gst_element_set_state (r.element, GST_STATE_READY);
+  g_object_set (r.element, "device", "cpu", nullptr);
+  r.start ();
+  r.set_caps ();
+  EXPECT_EQ (r.red_of (1.0f, 0), 255);
+}
+
+TEST_F (Cuda, AnAvatarForAnotherDeviceIsRefusedWhilePlaying)
+{
+  TestBundle next (nlohmann::json::object (), TestBundle::none, 0.5f);
+  RenderHarness r (bundle_);
+  g_object_set (r.element, "device", "cuda:0", nullptr);
+  r.start ();
+  r.set_caps ();
+  ASSERT_EQ (r.push (0.6f, 0), GST_FLOW_OK);
+  gst_buffer_unref (gst_harness_try_pull (r.h));
+  g_object_set (r.element, "device", "cuda:1", "avatar", next.c_str (), nullptr);
+  g_autoptr (GstMessage) message =
+      gst_bus_timed_pop_filtered (r.bus, 5 * GST_SECOND, GST_MESSAGE_WARNING);
+  ASSERT_NE (message, nullptr);
+  g_autoptr (GError) error = nullptr;
+  gst_message_parse_warning (message, &error, nullptr);
+  EXPECT_NE (std::string (error->message).find ("cuda:1"), std::string::npos)
+      << error->message;
+  EXPECT_EQ (r.push (0.6f, 1), GST_FLOW_OK);
+}
+
 // ---- trouble -------------------------------------------------------------------
 
 TEST_F (Cuda, ALostDeviceIsOneClearError)

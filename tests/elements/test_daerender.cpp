@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "gst/syntheticmeta.h"
 #include "renderharness.h"
 
 namespace {
@@ -87,6 +88,22 @@ TEST (Caps, LatentsAloneAreEnough)
   GST_BUFFER_PTS (buffer) = 0;
   EXPECT_EQ (gst_harness_push (r.h, buffer), GST_FLOW_OK);
   EXPECT_EQ (gst_harness_buffers_received (r.h), 1u);
+}
+
+TEST (Caps, DownstreamOfAnyMemoryIsNotBlamedForAWrongPartner)
+{
+  TestBundle bundle;
+  RenderHarness r (bundle);
+  r.start ();
+  gst_harness_set_sink_caps_str (r.h, "video/x-raw(ANY)");
+  r.set_caps ("another autoencoder");
+  EXPECT_EQ (r.push (0.5, 0), GST_FLOW_NOT_NEGOTIATED);
+  int errors = 0;
+  for (BusError error = pop_error (r.bus); error.domain != 0; error = pop_error (r.bus)) {
+    EXPECT_EQ (error.text.find ("GPU memory"), std::string::npos) << error.text;
+    errors++;
+  }
+  EXPECT_GE (errors, 1);
 }
 
 // ---- pixels and strides --------------------------------------------------------
@@ -500,6 +517,47 @@ TEST (Stats, SayWhatHappened)
   EXPECT_STREQ (gst_structure_get_string (stats, "device"), "cpu");
   EXPECT_STREQ (gst_structure_get_string (stats, "precision"), "bfloat16");
   EXPECT_EQ (stat (r.element, "rendered"), 10u);
+}
+
+// ---- still pictures ------------------------------------------------------------
+
+TEST (Still, PicturesAreShownAgainWhileLatentsHardlyChange)
+{
+  TestBundle bundle;
+  RenderHarness r (bundle);
+  g_object_set (r.element, "still-threshold", 0.05, nullptr); // 0.14 of one number in 8
+  r.start ();
+  r.set_caps ();
+  EXPECT_EQ (r.red_of (0.50f, 0), 128);
+  EXPECT_EQ (r.red_of (0.60f, 1), 128) << "near enough";
+  EXPECT_EQ (r.red_of (0.63f, 2), 128) << "to what was drawn, not to the last";
+  EXPECT_EQ (r.red_of (0.70f, 3), 178);
+  EXPECT_EQ (stat (r.element, "rendered"), 2u);
+  EXPECT_EQ (stat (r.element, "repeated"), 2u);
+
+  g_object_set (r.element, "steps", 5, nullptr);
+  EXPECT_EQ (r.red_of (0.70f, 4), 178);
+  EXPECT_EQ (stat (r.element, "rendered"), 3u) << "in other steps";
+  gst_harness_set_sink_caps_str (r.h, "video/x-raw,format=BGRx");
+  gst_harness_push_upstream_event (r.h, gst_event_new_reconfigure ());
+  EXPECT_EQ (r.push (0.70f, 5), GST_FLOW_OK);
+  EXPECT_EQ (stat (r.element, "rendered"), 4u) << "in another format";
+}
+
+TEST (Still, RepeatedPicturesAreMarkedAndHaveTheirOwnTimes)
+{
+  TestBundle bundle;
+  RenderHarness r (bundle);
+  g_object_set (r.element, "still-threshold", 0.05, nullptr);
+  r.start ();
+  r.set_caps ();
+  for (guint64 frame = 0; frame < 3; frame++) {
+    ASSERT_EQ (r.push (0.5f, frame), GST_FLOW_OK);
+    g_autoptr (GstBuffer) buffer = gst_harness_try_pull (r.h);
+    EXPECT_EQ (GST_BUFFER_PTS (buffer), frame * 40 * GST_MSECOND);
+    EXPECT_NE (gst_buffer_get_custom_meta (buffer, DAETALKER_SYNTHETIC_META), nullptr);
+  }
+  EXPECT_EQ (stat (r.element, "repeated"), 2u);
 }
 
 } // namespace

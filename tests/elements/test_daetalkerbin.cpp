@@ -269,7 +269,7 @@ TEST (Errors, OfThePartsArriveUnchanged)
         {"behaviour",
          {{"fault_stage", stage}, {"fault_kind", "failed"}, {"fault_frame", 5}}}};
     TestBundle faulty (changes);
-    TestPipeline f (sound (32000) + bin (faulty) + "! fakesink");
+    TestPipeline f (sound (32000) + bin (faulty, "still-threshold=0") + "! fakesink");
     EXPECT_FALSE (f.run ()) << stage;
     EXPECT_EQ (f.error.domain, GST_LIBRARY_ERROR) << f.error.text;
     EXPECT_EQ (f.error.code, GST_LIBRARY_ERROR_FAILED) << f.error.text;

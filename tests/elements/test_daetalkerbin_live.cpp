@@ -110,7 +110,7 @@ TEST (Live, SlowRendererDropsFramesAndKeepsTime)
   // 160 ms for a frame of 40 ms: three of four cannot be rendered.
   const nlohmann::json slow = {{"behaviour", {{"render_ms", 160}}}};
   TestBundle bundle (slow);
-  TestPipeline p (live_sound (300, bin (bundle)) +
+  TestPipeline p (live_sound (300, bin (bundle, "still-threshold=0")) +
                   "t.src ! fakesink name=video sync=true qos=true t.audio_src ! "
                   "fakesink name=audio sync=true");
   const gint64 begin = g_get_monotonic_time ();

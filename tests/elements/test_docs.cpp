@@ -205,11 +205,12 @@ frames_done_by (GstElement *element)
   g_object_get (element, "stats", &stats, nullptr);
   if (stats == nullptr || !gst_structure_has_name (stats, "daetalker-stats"))
     return {};
-  guint64 count = 0;
+  guint64 count = 0, repeated = 0;
   for (const char *name : {"rendered", "encoded", "frames"})
     if (gst_structure_get_uint64 (stats, name, &count))
       break;
-  return count;
+  gst_structure_get_uint64 (stats, "repeated", &repeated);
+  return count + repeated;
 }
 
 // Frames that the laziest of our elements has done.

@@ -8,13 +8,16 @@
 #include "models/engine/pixels.h"
 #include "models/nn/interruption.h"
 
+#include <ATen/cuda/CUDAContextLight.h>
 #include <ATen/cuda/CUDAEvent.h>
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
 #include <cstdlib>
 #include <map>
+#include <mutex>
 #include <utility>
 
 namespace daetalker {
@@ -25,7 +28,10 @@ class RecordedNetwork {
 public:
   using Tensors = DecoderDevice::Tensors;
 
-  RecordedNetwork (const Tensors &inputs, const DecoderDevice::Network &network)
+  // Nothing else may be asked of the current stream meanwhile, which `alone` is for.
+  // `pool`: whose memory the recordings of one stream share.
+  RecordedNetwork (const Tensors &inputs, const DecoderDevice::Network &network,
+                   at::cuda::MempoolId_t pool, std::mutex &alone)
   {
     // A pass that is left in the middle could not be recorded.
     const Stop never;
@@ -33,11 +39,13 @@ public:
     for (const torch::Tensor &input : inputs)
       inputs_.push_back (input.clone ());
     network (inputs_); // libraries choose and set up their kernels
-    graph_.capture_begin ({0, 0}, cudaStreamCaptureModeThreadLocal);
+    const std::lock_guard<std::mutex> lock (alone);
+    at::cuda::clearCublasWorkspaces (); // the recording wants its own
+    graph_.capture_begin (pool, cudaStreamCaptureModeThreadLocal);
     try {
       output_ = network (inputs_);
     } catch (...) {
-      graph_.reset ();
+      end_failed_capture ();
       throw;
     }
     graph_.capture_end ();
@@ -52,6 +60,15 @@ public:
   }
 
 private:
+  // Or the stream would be of no use any more.  It says that it failed, which we know.
+  void end_failed_capture ()
+  {
+    try {
+      graph_.capture_end ();
+    } catch (const c10::Error &) {
+    }
+  }
+
   Tensors inputs_;
   torch::Tensor output_;
   at::cuda::CUDAGraph graph_;
@@ -79,12 +96,19 @@ class CudaDecoderDevice : public DecoderDevice {
 public:
   explicit CudaDecoderDevice (const Placement &placement)
       : stream_ (c10::cuda::getStreamFromPool (false, placement.device.index ())),
-        records_ (may_record ())
+        records_ (may_record ()), pool_ (at::cuda::graph_pool_handle ())
   {
     // What was loaded so far came through the device's default stream.
     at::cuda::CUDAEvent loaded;
     loaded.record (c10::cuda::getDefaultCUDAStream (placement.device.index ()));
     loaded.block (stream_);
+  }
+
+  // What recordings held is nobody else's until the allocator is told.
+  ~CudaDecoderDevice () override
+  {
+    networks_.clear ();
+    c10::cuda::CUDACachingAllocator::emptyCache ();
   }
 
   void run (const std::function<void ()> &work) override
@@ -96,11 +120,12 @@ public:
   torch::Tensor evaluate (const std::string &kind, const Tensors &inputs,
                           const Network &network) override
   {
+    wait_for_the_last_but_one ();
     if (!records_)
       return network (inputs);
     auto &recorded = networks_[{kind, inputs.front ().size (0)}];
     if (recorded == nullptr)
-      recorded = std::make_unique<RecordedNetwork> (inputs, network);
+      recorded = std::make_unique<RecordedNetwork> (inputs, network, pool_, alone_);
     return (*recorded) (inputs);
   }
 
@@ -112,8 +137,9 @@ public:
                                            int (planar.size (2)), int (planar.size (1)));
     check_view (out, image);
     if (out.device_memory) {
+      std::unique_lock<std::mutex> lock (alone_);
       check (write_device_pixels (image, out, stream_), "writing a picture");
-      wait ();
+      wait (lock);
     } else {
       download (image, out);
     }
@@ -133,9 +159,10 @@ private:
         {size}, torch::TensorOptions ().dtype (torch::kByte).pinned_memory (true));
     ImageView packed = out;
     place_planes (packed, extents, device.data_ptr<std::uint8_t> ());
+    std::unique_lock<std::mutex> lock (alone_);
     check (write_device_pixels (image, packed, stream_), "writing a picture");
     host.copy_ (device, true);
-    wait ();
+    wait (lock);
 
     place_planes (packed, extents, host.data_ptr<std::uint8_t> ());
     for (std::size_t i = 0; i < extents.size (); i++)
@@ -155,16 +182,34 @@ private:
     }
   }
 
-  // For what this thread asked for, not for the batches that came after it.
-  void wait ()
+  // For what this thread asked for, not for the batches that come after it.
+  void wait (std::unique_lock<std::mutex> &lock)
   {
-    at::cuda::CUDAEvent done;
+    at::cuda::CUDAEvent done (sleeping);
     done.record (stream_);
+    lock.unlock ();
     done.synchronize ();
   }
 
+  // Asking costs nothing: without it all of a frame's steps would be asked for at once,
+  // and nobody could stop them.
+  void wait_for_the_last_but_one ()
+  {
+    const int next = evaluations_++ % 2;
+    started_[next].synchronize ();
+    started_[next].record (stream_);
+  }
+
+  // A thread that waits leaves its core to others.
+  static constexpr unsigned sleeping = cudaEventDisableTiming | cudaEventBlockingSync;
+
   const c10::cuda::CUDAStream stream_;
   const bool records_;
+  const at::cuda::MempoolId_t pool_;
+  std::mutex alone_; // held while something is asked of stream_ outside of run ()
+  at::cuda::CUDAEvent started_[2] = {at::cuda::CUDAEvent (sleeping),
+                                     at::cuda::CUDAEvent (sleeping)};
+  unsigned evaluations_ = 0;
   // By kind and batch size; within run () only.
   std::map<std::pair<std::string, std::int64_t>, std::unique_ptr<RecordedNetwork>>
       networks_;

@@ -24,7 +24,7 @@ constexpr std::size_t samples_per_buffer = 2048; // as wavparse gives them
 constexpr const char *description =
     "appsrc name=speech format=time "
     "caps=audio/x-raw,format=S16LE,rate=16000,channels=1,layout=interleaved ! "
-    "daetalkerbin name=face ! fakesink name=pictures sync=false";
+    "daetalkerbin name=face still-threshold=0 ! fakesink name=pictures sync=false";
 
 using Clock = std::chrono::steady_clock;
 

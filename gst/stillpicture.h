@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The last picture drawn, to be shown again while the latents hardly change: in silence
+// every second frame of a face that idles differs from the one before by less than anyone
+// sees.
+#pragma once
+
+#include <gst/video/video.h>
+
+#include <vector>
+
+#include "models/engine.h"
+
+// Of one stream in system memory; streaming thread only.
+class StillPicture {
+public:
+  ~StillPicture () { clear (); }
+
+  void clear ();
+
+  // Whether a picture of `latent` looks like the one kept: the same avatar and steps, and
+  // numbers that differ by less than `threshold` standard deviations, root mean square.
+  bool looks_like (const daetalker::Avatar &avatar, const std::vector<float> &latent,
+                   int steps, double threshold) const;
+
+  // Of `buffer`, which holds the picture of `latent`, a copy.  Throws daetalker::Error
+  // (failed) if it cannot be mapped.
+  void keep (const daetalker::Avatar &avatar, const std::vector<float> &latent, int steps,
+             const GstVideoInfo &info, GstBuffer *buffer);
+
+  // Throws like keep ().
+  void copy_to (GstBuffer *buffer) const;
+
+private:
+  const daetalker::Avatar *avatar_ = nullptr; // only compared
+  std::vector<float> latent_;
+  int steps_ = 0;
+  GstVideoInfo info_{};
+  GstBuffer *picture_ = nullptr;
+};
