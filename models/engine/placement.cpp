@@ -4,6 +4,7 @@
 #include "models/nn/precision.h"
 
 #include <ATen/Parallel.h>
+#include <dlfcn.h>
 #include <torch/cuda.h>
 
 #include <algorithm>
@@ -13,6 +14,21 @@ namespace daetalker {
 namespace {
 
 std::atomic<int> thread_count{0}; // 0: as LibTorch chooses
+
+// LibTorch does not tell OpenBLAS, whose threads look for work all the time while there
+// is none: a core's worth.
+void
+set_blas_threads (int threads)
+{
+  using Set = void (*) (int);
+  static const Set set = [] {
+    void *library = dlopen ("libopenblas.so.0", RTLD_LAZY | RTLD_NOLOAD);
+    return library ? reinterpret_cast<Set> (dlsym (library, "openblas_set_num_threads"))
+                   : nullptr;
+  }();
+  if (set)
+    set (threads);
+}
 
 std::string
 joined (const std::vector<std::string> &words)
@@ -94,6 +110,7 @@ set_thread_count (int threads)
 {
   if (threads > 0)
     thread_count = threads;
+  set_blas_threads (thread_count > 0 ? int (thread_count) : at::get_num_threads ());
 }
 
 Computation::Computation ()

@@ -28,8 +28,8 @@ std::vector<std::string> available_devices ();
 // quick in it, else float32.  Throws Error (no_device) that lists what there is.
 Placement choose_placement (const DeviceOptions &options);
 
-// The number of threads of the whole engine, from now on; 0 = one per core unless
-// another number was asked for before.
+// The number of threads of the whole engine, OpenBLAS's too, from now on; 0 = one per
+// core unless another number was asked for before.
 void set_thread_count (int threads);
 
 // For one call into LibTorch: no gradients, and the engine's number of threads on

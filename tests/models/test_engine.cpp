@@ -6,6 +6,7 @@
 #include "tests/models/tiny_avatar.h"
 
 #include <cmath>
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <limits>
 #include <random>
@@ -433,6 +434,21 @@ TEST (EngineEigenfaces, AnEncoderBesideThemIsRefused)
   write_avatar (folder, tiny);
   EXPECT_ERROR (torch_engine ().open_avatar (folder.path (), exact, true),
                 ErrorCode::wrong_model, "latents are of eigenfaces");
+}
+
+// Else its threads would look for work on the cores that were to be left alone.
+TEST_F (EngineTest, OpenBlasHasAsManyThreadsAsLibTorch)
+{
+  void *library = dlopen ("libopenblas.so.0", RTLD_LAZY | RTLD_NOLOAD);
+  if (library == nullptr)
+    GTEST_SKIP () << "LibTorch does not use OpenBLAS here";
+  const auto threads =
+      reinterpret_cast<int (*) ()> (dlsym (library, "openblas_get_num_threads"));
+  ASSERT_NE (threads, nullptr);
+  for (const int wanted : {2, 1}) {
+    open ({"cpu", "float32", wanted});
+    EXPECT_EQ (threads (), wanted);
+  }
 }
 
 TEST_F (EngineTest, WeightsAreSharedWhileUsed)
