@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gst/cudacontext.h"
+#include "picturebytes.h"
 #include "renderharness.h"
 #include "testpipeline.h"
 #include "tests/cuda/fakecuda.h"
@@ -75,28 +76,6 @@ context_of (GstBuffer *buffer)
   return GST_CUDA_MEMORY_CAST (memory)->context;
 }
 
-// The rows of every plane of `buffer` without their padding, as a CPU maps them.
-std::vector<guint8>
-picture (GstBuffer *buffer, const GstCaps *caps)
-{
-  GstVideoInfo info;
-  GstVideoFrame frame;
-  EXPECT_TRUE (gst_video_info_from_caps (&info, caps));
-  EXPECT_TRUE (gst_video_frame_map (&frame, &info, buffer, GST_MAP_READ));
-  std::vector<guint8> bytes;
-  for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES (&frame); plane++) {
-    const guint width = (guint)GST_VIDEO_FRAME_COMP_WIDTH (&frame, plane) *
-                        (guint)GST_VIDEO_FRAME_COMP_PSTRIDE (&frame, plane);
-    const auto *row = (const guint8 *)GST_VIDEO_FRAME_PLANE_DATA (&frame, plane);
-    for (gint y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT (&frame, plane); y++) {
-      bytes.insert (bytes.end (), row, row + width);
-      row += GST_VIDEO_FRAME_PLANE_STRIDE (&frame, plane);
-    }
-  }
-  gst_video_frame_unmap (&frame);
-  return bytes;
-}
-
 // The picture of latent `red` for downstream caps `wanted`.
 std::vector<guint8>
 rendered (const TestBundle &bundle, const char *wanted, float red)
@@ -108,7 +87,15 @@ rendered (const TestBundle &bundle, const char *wanted, float red)
   EXPECT_EQ (r.push (red, 0), GST_FLOW_OK);
   g_autoptr (GstBuffer) buffer = gst_harness_try_pull (r.h);
   g_autoptr (GstCaps) caps = current_caps (r.element);
-  return buffer != nullptr ? picture (buffer, caps) : std::vector<guint8> ();
+  return buffer != nullptr ? picture_bytes (buffer, caps) : std::vector<guint8> ();
+}
+
+// As an application does it, before the start.
+void
+give_context (GstElement *element, GstCudaContext *own)
+{
+  g_autoptr (GstContext) context = gst_context_new_cuda_context (own);
+  gst_element_set_context (element, context);
 }
 
 // ---- caps ----------------------------------------------------------------------
@@ -218,8 +205,7 @@ TEST_F (Cuda, TheApplicationsIsTaken)
       rendered (bundle_, "video/x-raw(memory:CUDAMemory),format=NV12", 0.6f);
   {
     RenderHarness r (bundle_);
-    g_autoptr (GstContext) context = gst_context_new_cuda_context (foreign.get ());
-    gst_element_set_context (r.element, context);
+    give_context (r.element, foreign.get ());
     r.start ();
     r.set_caps ();
     const int copies = counts ().peer_copies;
@@ -228,7 +214,7 @@ TEST_F (Cuda, TheApplicationsIsTaken)
     EXPECT_EQ (context_of (buffer), foreign.get ());
     EXPECT_EQ (counts ().peer_copies - copies, 2) << "luma and chroma, once each";
     g_autoptr (GstCaps) caps = current_caps (r.element);
-    EXPECT_EQ (picture (buffer, caps), expected);
+    EXPECT_EQ (picture_bytes (buffer, caps), expected);
     EXPECT_EQ (gst_bus_pop_filtered (r.bus, GST_MESSAGE_HAVE_CONTEXT), nullptr);
   }
 }
@@ -237,8 +223,7 @@ TEST_F (Cuda, OneOfAnotherDeviceIsNot)
 {
   CudaContextPtr foreign (gst_cuda_context_new (1));
   RenderHarness r (bundle_);
-  g_autoptr (GstContext) context = gst_context_new_cuda_context (foreign.get ());
-  gst_element_set_context (r.element, context);
+  give_context (r.element, foreign.get ());
   r.start ();
   r.set_caps ();
   ASSERT_EQ (r.push (0.6f, 0), GST_FLOW_OK);
@@ -300,8 +285,7 @@ TEST_F (Cuda, TheBinKeepsPicturesOnTheGpu)
                     " ! video/x-raw(memory:CUDAMemory) ! fakesink name=out "
                     "enable-last-sample=true");
     if (given) {
-      g_autoptr (GstContext) context = gst_context_new_cuda_context (foreign.get ());
-      gst_element_set_context (p.pipeline, context);
+      give_context (p.pipeline, foreign.get ());
     }
     EXPECT_TRUE (p.run ()) << p.error.text;
     g_autoptr (GstSample) sample = nullptr;
@@ -372,8 +356,7 @@ TEST_F (Cuda, CapsMayChangeBetweenFormatsInAnothersContext)
   CudaContextPtr foreign (gst_cuda_context_new (0));
   {
     RenderHarness r (bundle_);
-    g_autoptr (GstContext) context = gst_context_new_cuda_context (foreign.get ());
-    gst_element_set_context (r.element, context);
+    give_context (r.element, foreign.get ());
     r.start ();
     guint64 frame = 0;
     for (const char *format : {"NV12", "RGBA", "NV12"}) {
@@ -388,7 +371,7 @@ TEST_F (Cuda, CapsMayChangeBetweenFormatsInAnothersContext)
       g_autoptr (GstCaps) caps = current_caps (r.element);
       EXPECT_STREQ (gst_structure_get_string (gst_caps_get_structure (caps, 0), "format"),
                     format);
-      EXPECT_FALSE (picture (buffer, caps).empty ());
+      EXPECT_FALSE (picture_bytes (buffer, caps).empty ());
     }
   }
 }
@@ -471,8 +454,7 @@ TEST_F (Cuda, ALostDeviceIsOneClearError)
   CudaContextPtr foreign (gst_cuda_context_new (0));
   {
     RenderHarness r (bundle_);
-    g_autoptr (GstContext) context = gst_context_new_cuda_context (foreign.get ());
-    gst_element_set_context (r.element, context);
+    give_context (r.element, foreign.get ());
     r.start ();
     r.set_caps ();
     ASSERT_EQ (r.push (0.6f, 0), GST_FLOW_OK);

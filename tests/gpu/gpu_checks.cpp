@@ -15,6 +15,7 @@
 #include "gst/cudacontext.h"
 #include "gst/engineloader.h"
 #include "gst/tensorcaps.h"
+#include "picturebytes.h"
 #include "testelements.h"
 
 #include <gst/check/gstharness.h>
@@ -53,28 +54,6 @@ latent (unsigned seed)
 
 using Bytes = std::vector<guint8>;
 
-// The rows of all planes without their padding.
-Bytes
-picture (GstBuffer *buffer, const GstCaps *caps)
-{
-  GstVideoInfo info;
-  GstVideoFrame frame;
-  EXPECT_TRUE (gst_video_info_from_caps (&info, caps));
-  EXPECT_TRUE (gst_video_frame_map (&frame, &info, buffer, GST_MAP_READ));
-  Bytes bytes;
-  for (guint plane = 0; plane < GST_VIDEO_FRAME_N_PLANES (&frame); plane++) {
-    const gint width = GST_VIDEO_FRAME_COMP_WIDTH (&frame, plane) *
-                       GST_VIDEO_FRAME_COMP_PSTRIDE (&frame, plane);
-    const auto *row = (const guint8 *)GST_VIDEO_FRAME_PLANE_DATA (&frame, plane);
-    for (gint y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT (&frame, plane); y++) {
-      bytes.insert (bytes.end (), row, row + width);
-      row += GST_VIDEO_FRAME_PLANE_STRIDE (&frame, plane);
-    }
-  }
-  gst_video_frame_unmap (&frame);
-  return bytes;
-}
-
 struct Rendering {
   const char *device = "cuda";
   const char *precision = "auto";
@@ -111,7 +90,7 @@ render (const Rendering &how, const std::vector<unsigned> &seeds)
     g_autoptr (GstPad) src = gst_element_get_static_pad (element, "src");
     g_autoptr (GstCaps) caps = gst_pad_get_current_caps (src);
     if (output != nullptr)
-      pictures.push_back (picture (output, caps));
+      pictures.push_back (picture_bytes (output, caps));
   }
   gst_harness_teardown (h);
   gst_object_unref (element);
