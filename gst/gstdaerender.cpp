@@ -76,7 +76,8 @@ enum {
 namespace {
 
 constexpr gint default_steps = 1;
-// Below it no byte of a picture of the shipped avatar moves by more than 4.
+// Below it no byte of a silent picture of the shipped avatar was seen to differ by more
+// than 3.
 constexpr gdouble default_still_threshold = 0.02;
 
 struct Settings {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // The last picture drawn, to be shown again while the latents hardly change: in silence
-// every second frame of a face that idles differs from the one before by less than anyone
+// every third frame of a face that idles differs from the one before by less than anyone
 // sees.
 #pragma once
 
