@@ -633,7 +633,7 @@ gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *
       priv->stats.restart_times ();
     priv->timed_steps = steps;
     read_latent (priv, input);
-    if (priv->still.looks_like (*model.avatar, priv->latent, steps,
+    if (priv->still.looks_like (model.avatar, priv->latent, steps,
                                 settings.still_threshold)) {
       priv->still.copy_to (output);
       priv->stats.repeat ();
@@ -656,7 +656,7 @@ gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *
     priv->promise.watch (GST_ELEMENT (self), priv->stats, spent);
     // A GPU draws as quickly as it would copy.
     if (settings.still_threshold > 0 && !priv->on_device)
-      priv->still.keep (*model.avatar, priv->latent, steps, priv->info, output);
+      priv->still.keep (model.avatar, priv->latent, steps, priv->info, output);
     mark (priv, settings, output);
     return GST_FLOW_OK;
   });

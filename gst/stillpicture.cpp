@@ -8,28 +8,27 @@
 void
 StillPicture::clear ()
 {
-  avatar_ = nullptr;
+  avatar_.reset ();
   gst_clear_buffer (&picture_);
 }
 
 bool
-StillPicture::looks_like (const daetalker::Avatar &avatar,
-                          const std::vector<float> &latent, int steps,
-                          double threshold) const
+StillPicture::looks_like (const AvatarPtr &avatar, const std::vector<float> &latent,
+                          int steps, double threshold) const
 {
-  if (picture_ == nullptr || avatar_ != &avatar || steps_ != steps ||
+  if (picture_ == nullptr || avatar_.lock () != avatar || steps_ != steps ||
       latent_.size () != latent.size ())
     return false;
   double sum = 0;
   for (gsize i = 0; i < latent.size (); i++)
     sum += std::pow (latent[i] - latent_[i], 2);
   return std::sqrt (sum / (double)latent.size ()) <
-         threshold * avatar.info ().latent_deviation;
+         threshold * avatar->info ().latent_deviation;
 }
 
 void
-StillPicture::keep (const daetalker::Avatar &avatar, const std::vector<float> &latent,
-                    int steps, const GstVideoInfo &info, GstBuffer *buffer)
+StillPicture::keep (const AvatarPtr &avatar, const std::vector<float> &latent, int steps,
+                    const GstVideoInfo &info, GstBuffer *buffer)
 {
   if (picture_ == nullptr || !gst_video_info_is_equal (&info, &info_)) {
     clear ();
@@ -38,7 +37,7 @@ StillPicture::keep (const daetalker::Avatar &avatar, const std::vector<float> &l
   const MappedVideoFrame from (info, buffer, GST_MAP_READ);
   MappedVideoFrame to (info, picture_, GST_MAP_WRITE);
   to.copy (from);
-  avatar_ = &avatar;
+  avatar_ = avatar;
   latent_ = latent;
   steps_ = steps;
   info_ = info;

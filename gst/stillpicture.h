@@ -7,6 +7,7 @@
 
 #include <gst/video/video.h>
 
+#include <memory>
 #include <vector>
 
 #include "models/engine.h"
@@ -14,25 +15,28 @@
 // Of one stream in system memory; streaming thread only.
 class StillPicture {
 public:
+  using AvatarPtr = std::shared_ptr<daetalker::Avatar>;
+
   ~StillPicture () { clear (); }
 
   void clear ();
 
   // Whether a picture of `latent` looks like the one kept: the same avatar and steps, and
   // numbers that differ by less than `threshold` standard deviations, root mean square.
-  bool looks_like (const daetalker::Avatar &avatar, const std::vector<float> &latent,
-                   int steps, double threshold) const;
+  bool looks_like (const AvatarPtr &avatar, const std::vector<float> &latent, int steps,
+                   double threshold) const;
 
   // Of `buffer`, which holds the picture of `latent`, a copy.  Throws daetalker::Error
   // (failed) if it cannot be mapped.
-  void keep (const daetalker::Avatar &avatar, const std::vector<float> &latent, int steps,
+  void keep (const AvatarPtr &avatar, const std::vector<float> &latent, int steps,
              const GstVideoInfo &info, GstBuffer *buffer);
 
   // Throws like keep ().
   void copy_to (GstBuffer *buffer) const;
 
 private:
-  const daetalker::Avatar *avatar_ = nullptr; // only compared
+  // Not its address: the next avatar may get the same.
+  std::weak_ptr<daetalker::Avatar> avatar_;
   std::vector<float> latent_;
   int steps_ = 0;
   GstVideoInfo info_{};

@@ -19,17 +19,21 @@
   DAETALKER_VIDEO_FORMAT_CAPS (memory, formats, sizes)                                   \
   ", colorimetry=(string){ bt601, bt709 }, chroma-site=(string)jpeg"
 
-// Template caps: what a Renderer writes.  Never a variable frame rate.  On the GPU even
-// sizes only: early versions of libgstcuda place chroma wrongly at others.
-#define DAETALKER_VIDEO_CAPS                                                               \
-  DAETALKER_YUV_CAPS ("(" DAETALKER_CUDA_MEMORY ")", "NV12", "[ 2, 16384, 2 ]")            \
-  "; " DAETALKER_RGB_CAPS (                                                                \
-      "(" DAETALKER_CUDA_MEMORY ")", "RGBA",                                               \
-      "[ 2, 16384, 2 ]") "; " DAETALKER_RGB_CAPS ("", "RGBA, RGBx, BGRx, RGB",             \
-                                                  "[ 1, 16384 ]") ";"                      \
-                                                                  " " DAETALKER_YUV_CAPS ( \
-                                                                      "", "I420, NV12",    \
-                                                                      "[ 1, 16384 ]")
+// On the GPU even sizes only: early versions of libgstcuda place chroma wrongly at
+// others.
+#define DAETALKER_CUDA_YUV_CAPS                                                          \
+  DAETALKER_YUV_CAPS ("(" DAETALKER_CUDA_MEMORY ")", "NV12", "[ 2, 16384, 2 ]")
+#define DAETALKER_CUDA_RGB_CAPS                                                          \
+  DAETALKER_RGB_CAPS ("(" DAETALKER_CUDA_MEMORY ")", "RGBA", "[ 2, 16384, 2 ]")
+#define DAETALKER_SYSTEM_RGB_CAPS                                                        \
+  DAETALKER_RGB_CAPS ("", "RGBA, RGBx, BGRx, RGB", "[ 1, 16384 ]")
+#define DAETALKER_SYSTEM_YUV_CAPS DAETALKER_YUV_CAPS ("", "I420, NV12", "[ 1, 16384 ]")
+
+// Template caps: what a Renderer writes.  Never a variable frame rate.
+#define DAETALKER_VIDEO_CAPS                                                             \
+  DAETALKER_CUDA_YUV_CAPS                                                                \
+  "; " DAETALKER_CUDA_RGB_CAPS "; " DAETALKER_SYSTEM_RGB_CAPS                            \
+  "; " DAETALKER_SYSTEM_YUV_CAPS
 
 // A mapped frame, strides as they are.  Valid while `frame` is mapped.  Throws
 // daetalker::Error (failed) for a format that is none of the above.

@@ -90,6 +90,16 @@ rendered (const TestBundle &bundle, const char *wanted, float red)
   return buffer != nullptr ? picture_bytes (buffer, caps) : std::vector<guint8> ();
 }
 
+// Starts the element and renders one latent.
+GstBuffer *
+first_picture (RenderHarness &r)
+{
+  r.start ();
+  r.set_caps ();
+  EXPECT_EQ (r.push (0.6f, 0), GST_FLOW_OK);
+  return gst_harness_try_pull (r.h);
+}
+
 // As an application does it, before the start.
 void
 give_context (GstElement *element, GstCudaContext *own)
@@ -224,10 +234,8 @@ TEST_F (Cuda, OneOfAnotherDeviceIsNot)
   CudaContextPtr foreign (gst_cuda_context_new (1));
   RenderHarness r (bundle_);
   give_context (r.element, foreign.get ());
-  r.start ();
-  r.set_caps ();
-  ASSERT_EQ (r.push (0.6f, 0), GST_FLOW_OK);
-  g_autoptr (GstBuffer) buffer = gst_harness_try_pull (r.h);
+  g_autoptr (GstBuffer) buffer = first_picture (r);
+  ASSERT_NE (buffer, nullptr);
   EXPECT_NE (context_of (buffer), foreign.get ());
 }
 
@@ -235,10 +243,8 @@ TEST_F (Cuda, TheDeviceIsTheAvatars)
 {
   RenderHarness r (bundle_);
   g_object_set (r.element, "device", "cuda:1", nullptr);
-  r.start ();
-  r.set_caps ();
-  ASSERT_EQ (r.push (0.6f, 0), GST_FLOW_OK);
-  g_autoptr (GstBuffer) buffer = gst_harness_try_pull (r.h);
+  g_autoptr (GstBuffer) buffer = first_picture (r);
+  ASSERT_NE (buffer, nullptr);
   guint device = 0;
   g_object_get (context_of (buffer), "cuda-device-id", &device, nullptr);
   EXPECT_EQ (device, 1u);
@@ -265,10 +271,8 @@ TEST_F (Cuda, ANeighboursIsTaken)
     g_autoptr (GstPad) src = gst_element_get_static_pad (r.element, "src");
     gst_pad_add_probe (src, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, answer_context,
                        foreign.get (), nullptr);
-    r.start ();
-    r.set_caps ();
-    ASSERT_EQ (r.push (0.6f, 0), GST_FLOW_OK);
-    g_autoptr (GstBuffer) buffer = gst_harness_try_pull (r.h);
+    g_autoptr (GstBuffer) buffer = first_picture (r);
+    ASSERT_NE (buffer, nullptr);
     EXPECT_EQ (context_of (buffer), foreign.get ());
   }
 }
@@ -408,10 +412,8 @@ TEST_F (Cuda, ADeviceOfReadyCountsAtTheNextStart)
   g_object_set (r.element, "device", "cuda:0", nullptr);
   gst_element_set_state (r.element, GST_STATE_READY);
   g_object_set (r.element, "device", "cuda:1", nullptr);
-  r.start ();
-  r.set_caps ();
-  ASSERT_EQ (r.push (0.6f, 0), GST_FLOW_OK);
-  g_autoptr (GstBuffer) buffer = gst_harness_try_pull (r.h);
+  g_autoptr (GstBuffer) buffer = first_picture (r);
+  ASSERT_NE (buffer, nullptr);
   guint device = 0;
   g_object_get (context_of (buffer), "cuda-device-id", &device, nullptr);
   EXPECT_EQ (device, 1u);
@@ -432,10 +434,7 @@ TEST_F (Cuda, AnAvatarForAnotherDeviceIsRefusedWhilePlaying)
   TestBundle next (nlohmann::json::object (), TestBundle::none, 0.5f);
   RenderHarness r (bundle_);
   g_object_set (r.element, "device", "cuda:0", nullptr);
-  r.start ();
-  r.set_caps ();
-  ASSERT_EQ (r.push (0.6f, 0), GST_FLOW_OK);
-  gst_buffer_unref (gst_harness_try_pull (r.h));
+  gst_buffer_unref (first_picture (r));
   g_object_set (r.element, "device", "cuda:1", "avatar", next.c_str (), nullptr);
   g_autoptr (GstMessage) message =
       gst_bus_timed_pop_filtered (r.bus, 5 * GST_SECOND, GST_MESSAGE_WARNING);
@@ -455,10 +454,7 @@ TEST_F (Cuda, ALostDeviceIsOneClearError)
   {
     RenderHarness r (bundle_);
     give_context (r.element, foreign.get ());
-    r.start ();
-    r.set_caps ();
-    ASSERT_EQ (r.push (0.6f, 0), GST_FLOW_OK);
-    gst_buffer_unref (gst_harness_try_pull (r.h));
+    gst_buffer_unref (first_picture (r));
     lose_device (true);
     EXPECT_EQ (r.push (0.6f, 1), GST_FLOW_ERROR);
     lose_device (false);

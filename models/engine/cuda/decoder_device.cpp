@@ -104,11 +104,15 @@ public:
     loaded.block (stream_);
   }
 
-  // What recordings held is nobody else's until the allocator is told.
+  // What recordings held is nobody else's until the allocator is told; of a GPU that was
+  // lost there is nothing to give back.
   ~CudaDecoderDevice () override
   {
     networks_.clear ();
-    c10::cuda::CUDACachingAllocator::emptyCache ();
+    try {
+      c10::cuda::CUDACachingAllocator::emptyCache ();
+    } catch (const c10::Error &) {
+    }
   }
 
   void run (const std::function<void ()> &work) override
