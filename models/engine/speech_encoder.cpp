@@ -17,8 +17,9 @@ class TorchFeatureStream : public FeatureStream {
 public:
   TorchFeatureStream (std::shared_ptr<SpeechEncoderNet> net, const Placement &placement,
                       const Window &window, int layer, const std::string &subject)
-      : net_ (std::move (net)), placement_ (placement), layer_ (layer),
-        subject_ (subject), chunker_ (window, 1, net_->hop (), Chunker::Tail::zeros)
+      : net_ (std::move (net)), placement_ (placement), window_ (window), layer_ (layer),
+        subject_ (subject), stream_ (new_stream ()),
+        chunker_ (to_compute (), 1, net_->hop (), Chunker::Tail::zeros)
   {
   }
 
@@ -55,9 +56,25 @@ public:
     });
   }
 
-  void reset () override { chunker_.reset (); }
+  void reset () override
+  {
+    chunker_.reset ();
+    stream_ = new_stream ();
+  }
 
 private:
+  // One pass over everything needs no memory.
+  std::unique_ptr<SpeechEncoderStream> new_stream () const
+  {
+    return window_.chunk > 0 ? net_->open_stream (window_.left) : nullptr;
+  }
+
+  // What was computed of the past is not computed again.
+  Window to_compute () const
+  {
+    return stream_ ? Window{0, window_.chunk, net_->look_ahead ()} : window_;
+  }
+
   void compute (const Chunk &chunk, const float *samples, std::size_t count,
                 std::vector<float> &features)
   {
@@ -65,19 +82,33 @@ private:
     const torch::Tensor wave =
         torch::from_blob (const_cast<float *> (samples), {1, std::int64_t (count)})
             .to (placement_.device);
-    const torch::Tensor rows =
-        net_->forward (wave, layer_)[0]
-            .slice (0, chunk.begin - chunk.window_begin, chunk.end - chunk.window_begin)
-            .to (torch::kCPU, torch::kFloat)
-            .contiguous ();
+    const torch::Tensor rows = (stream_ ? go_on (chunk, wave)
+                                        : net_->forward (wave, layer_)
+                                              .slice (1, chunk.begin - chunk.window_begin,
+                                                      chunk.end - chunk.window_begin))
+                                   .to (torch::kCPU, torch::kFloat)
+                                   .contiguous ();
     features.insert (features.end (), rows.data_ptr<float> (),
                      rows.data_ptr<float> () + rows.numel ());
   }
 
+  // `wave` begins with the chunk and reaches look_ahead frames beyond it; so much of it
+  // was heard with the chunk before, if there was one.
+  torch::Tensor go_on (const Chunk &chunk, const torch::Tensor &wave)
+  {
+    const int ahead = net_->look_ahead ();
+    const std::int64_t heard = chunk.begin > 0 ? ahead : 0;
+    const std::int64_t hop = net_->hop ();
+    return stream_->go_on (
+        wave.slice (1, heard * hop, (chunk.end - chunk.begin + ahead) * hop));
+  }
+
   std::shared_ptr<SpeechEncoderNet> net_;
   const Placement placement_;
+  const Window window_;
   const int layer_;
   const std::string subject_;
+  std::unique_ptr<SpeechEncoderStream> stream_; // none: each window by itself
   Chunker chunker_;
   std::vector<float> finite_;
 };
@@ -103,11 +134,22 @@ public:
 
   std::unique_ptr<FeatureStream> open_stream (const Window *window) override
   {
-    return std::make_unique<TorchFeatureStream> (
-        net_, placement_, window ? *window : info_.window, layer_, folder_);
+    const Window &wanted = window ? *window : info_.window;
+    if (wanted.chunk > 0 && wanted.right < net_->look_ahead ())
+      throw Error (ErrorCode::wrong_model, folder_,
+                   "it needs " + milliseconds (net_->look_ahead ()) +
+                       " of the future, and was given " + milliseconds (wanted.right),
+                   "Give it that look-ahead, or train an encoder with less");
+    return std::make_unique<TorchFeatureStream> (net_, placement_, wanted, layer_,
+                                                 folder_);
   }
 
 private:
+  std::string milliseconds (int frames) const
+  {
+    return std::to_string (1000 * frames * net_->hop () / net_->sampling_rate ()) + " ms";
+  }
+
   std::shared_ptr<SpeechEncoderNet> net_;
   const Placement placement_;
   const int layer_;

@@ -58,7 +58,7 @@ LogMel::to (torch::Device device)
 }
 
 torch::Tensor
-LogMel::forward (const torch::Tensor &wave) const
+LogMel::forward (const torch::Tensor &wave, torch::Tensor *past) const
 {
   const int64_t samples = wave.size (1);
   const int64_t hop = config_.hop ();
@@ -67,10 +67,15 @@ LogMel::forward (const torch::Tensor &wave) const
   if (frames == 0)
     return wave.new_zeros ({wave.size (0), 0, config_.feature_size ()});
 
-  const int64_t before = (config_.frame_length - config_.hop_length) / 2;
-  const int64_t after = config_.frame_length - config_.hop_length - before;
-  const auto padded =
-      torch::constant_pad_nd (wave, {before, frames * hop - samples + after});
+  const int64_t around = config_.frame_length - config_.hop_length;
+  const int64_t before = config_.center ? around / 2 : around;
+  const bool goes_on = past != nullptr && past->defined ();
+  auto padded = torch::constant_pad_nd (
+      wave, {goes_on ? 0 : before, frames * hop - samples + around - before});
+  if (goes_on)
+    padded = torch::cat ({*past, padded}, 1);
+  if (past != nullptr)
+    *past = padded.narrow (1, padded.size (1) - before, before);
   const auto windows = padded.unfold (1, config_.frame_length, config_.hop_length);
   const auto spectrum =
       torch::matmul (windows, spectrum_); // [B, frames * stack, 2 * points]

@@ -43,6 +43,7 @@ parse_log_mel (const ConfigReader &config)
   c.frame_length = config.integer ("frame_length", c.frame_length, 16, 2048);
   c.hop_length = config.integer ("hop_length", c.hop_length, 1, 2048);
   c.stack = config.integer ("stack", c.stack, 1, 16);
+  c.center = config.boolean ("center", c.center);
   c.fft_length = config.integer ("fft_length", c.fft_length, 16, 4096);
   c.min_frequency = config.real ("min_frequency", c.min_frequency, 0, 96000);
   c.max_frequency =
@@ -63,9 +64,13 @@ static LogMelConformerConfig
 parse_log_mel_conformer (const ConfigReader &config)
 {
   const LogMelConformerConfig c = {parse_log_mel (config),
-                                   parse_conformer_config (config.object ("conformer"))};
+                                   parse_conformer_config (config.object ("conformer")),
+                                   config.integer ("look_ahead", 0, 0, 1000)};
   if (conformer_weights (c.conformer) > 1e9)
     config.fail ("it asks for more than 10^9 weights");
+  if (c.look_ahead > 0 && !c.is_causal ())
+    config.fail ("\"look_ahead\" is for a network that sees no later frame: with "
+                 "\"causal\" in \"conformer\", without \"center\" and group norm");
   return c;
 }
 
@@ -79,13 +84,15 @@ to_json (nlohmann::json &json, const LogMelConformerConfig &config)
           {"frame_length", log_mel.frame_length},
           {"hop_length", log_mel.hop_length},
           {"stack", log_mel.stack},
+          {"center", log_mel.center},
           {"fft_length", log_mel.fft_length},
           {"min_frequency", log_mel.min_frequency},
           {"max_frequency", log_mel.max_frequency},
           {"floor", log_mel.floor},
           {"mean", log_mel.mean},
           {"std", log_mel.std},
-          {"conformer", config.conformer}};
+          {"conformer", config.conformer},
+          {"look_ahead", config.look_ahead}};
 }
 
 static Wav2Vec2Config
@@ -155,8 +162,11 @@ parse_speech_config (const ConfigReader &config, const ConfigReader &preprocesso
     result.model = parse_log_mel (config);
     result.window = log_mel_window;
   } else if (type == "log-mel-conformer") {
-    result.model = parse_log_mel_conformer (config);
+    const LogMelConformerConfig model = parse_log_mel_conformer (config);
+    result.model = model;
     result.window = log_mel_conformer_window;
+    if (model.is_causal ())
+      result.window.right = model.look_ahead;
   } else if (type == "wav2vec2" || type == "hubert") {
     result.model = parse_wav2vec2 (config, preprocessor, file);
     result.window = wav2vec2_window;
@@ -171,6 +181,9 @@ parse_speech_config (const ConfigReader &config, const ConfigReader &preprocesso
   result.window.left = window.integer ("left", result.window.left, 0, 100000);
   result.window.chunk = window.integer ("chunk", result.window.chunk, 0, 100000);
   result.window.right = window.integer ("right", result.window.right, 0, 100000);
+  const auto *conformer = std::get_if<LogMelConformerConfig> (&result.model);
+  if (conformer != nullptr && result.window.right < conformer->look_ahead)
+    config.fail ("the \"right\" of \"daetalker_window\" is less than \"look_ahead\"");
   return result;
 }
 

@@ -24,6 +24,7 @@ struct LogMelConfig {
   int frame_length = 400;        // samples in an analysis window
   int hop_length = 160;          // samples between analysis windows
   int stack = 2;                 // windows in one feature frame
+  bool center = true;            // windows lie about their hop's middle, else end with it
   int fft_length = 1024;         // the spectrum has fft_length / 2 + 1 points
   double min_frequency = 0.0;    // Hz
   double max_frequency = 8000.0; // Hz
@@ -36,10 +37,18 @@ struct LogMelConfig {
 };
 
 // Conformer blocks on log-mel ("model_type": "log-mel-conformer"): the keys of
-// log-mel, and "conformer" with those of ConformerConfig.
+// log-mel, "conformer" with those of ConformerConfig, and "look_ahead".
 struct LogMelConformerConfig {
   LogMelConfig log_mel;
   ConformerConfig conformer;
+  // What a causal network says of a frame it says so many frames later.
+  int look_ahead = 0;
+
+  // Whether a stream can be gone on with: nothing looks at later frames.
+  bool is_causal () const
+  {
+    return conformer.causal && conformer.conv_norm != ConvNorm::group && !log_mel.center;
+  }
 };
 
 // As config.json holds it.

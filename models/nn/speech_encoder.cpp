@@ -85,15 +85,33 @@ private:
   LogMel net_;
 };
 
+class LogMelConformerStream : public SpeechEncoderStream {
+public:
+  LogMelConformerStream (LogMelConformer net, int64_t left)
+      : net_ (std::move (net)), past_ (net_->new_past (left))
+  {
+  }
+
+  torch::Tensor go_on (const torch::Tensor &wave) override
+  {
+    return net_->go_on (wave, past_);
+  }
+
+private:
+  LogMelConformer net_;
+  LogMelConformerImpl::Past past_;
+};
+
 class LogMelConformerEncoder : public SpeechEncoderNet {
 public:
   LogMelConformerEncoder (const LogMelConformerConfig &config, const TensorMap &weights,
                           const std::string &file)
-      : net_ (config)
+      : net_ (config), is_causal_ (config.is_causal ())
   {
     sampling_rate_ = config.log_mel.sampling_rate;
     hop_ = config.log_mel.hop ();
     state_size_ = config.conformer.size;
+    look_ahead_ = config.look_ahead;
     load_weights (*net_, weights, file);
     net_->eval ();
   }
@@ -104,11 +122,17 @@ public:
     return net_->forward (wave);
   }
 
+  std::unique_ptr<SpeechEncoderStream> open_stream (int64_t left) override
+  {
+    return is_causal_ ? std::make_unique<LogMelConformerStream> (net_, left) : nullptr;
+  }
+
   // In float32 whatever the type: it is small, and log-mel's range is large.
   void to (torch::Device device, torch::ScalarType) override { net_->to_device (device); }
 
 private:
   LogMelConformer net_;
+  const bool is_causal_;
 };
 
 class Wav2Vec2Encoder : public SpeechEncoderNet {

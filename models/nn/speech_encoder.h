@@ -12,7 +12,17 @@
 
 namespace daetalker {
 
-// forward() may run in several threads at once.
+// Speech of one stream, each frame of which is computed once.
+class SpeechEncoderStream {
+public:
+  virtual ~SpeechEncoderStream () = default;
+
+  // wave: [1, L] of whole frames, the stream's next -> [1, F, feature_size] float32 of
+  // the frames that they complete: look_ahead fewer at the stream's start.
+  virtual torch::Tensor go_on (const torch::Tensor &wave) = 0;
+};
+
+// forward() may run in several threads at once, and streams beside it.
 class SpeechEncoderNet {
 public:
   virtual ~SpeechEncoderNet () = default;
@@ -21,6 +31,8 @@ public:
   int hop () const { return hop_; }                     // samples per feature frame
   int hidden_states () const { return hidden_states_; } // to choose `layer` from
   const Window &window () const { return window_; }     // default, in feature frames
+  // Frames of the future that a stream's frame waits for, whatever the window.
+  int look_ahead () const { return look_ahead_; }
 
   // `layer` as an index: 0 = before the first block, -1 = the last; all_layers
   // stays.  Throws Error (wrong_model) if there is no such layer.
@@ -32,6 +44,14 @@ public:
   // feature_size(layer)] float32.  Frame k describes the samples from k * hop on.
   virtual torch::Tensor forward (const torch::Tensor &wave, int layer) = 0;
 
+  // A stream whose frames look `left` frames back; nothing if this network looks at
+  // later frames, so that each window must be computed by itself.  Must not outlive the
+  // encoder.
+  virtual std::unique_ptr<SpeechEncoderStream> open_stream (int64_t /*left*/)
+  {
+    return nullptr;
+  }
+
   // The log-mel front end computes in float32 whatever the type.
   virtual void to (torch::Device device, torch::ScalarType type) = 0;
 
@@ -40,6 +60,7 @@ protected:
   int hop_ = 0;
   int hidden_states_ = 1;
   int state_size_ = 0;
+  int look_ahead_ = 0;
   Window window_;
   std::string folder_; // for errors
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/engine/torch_engine.h"
+#include "models/nn/logmel_conformer.h"
 #include "models/nn/speech_encoder.h"
+#include "models/nn/weights.h"
 #include "tests/models/expect_error.h"
 #include "tests/models/speech_fixture.h"
 #include "tests/models/tiny_avatar.h"
@@ -528,6 +530,43 @@ TEST (EngineWav2Vec2, ALongPassCanBeStopped)
   }
   stream->reset ();
   expect_near (features_of (*stream, samples, 0), whole, 1e-6f);
+}
+
+// Each frame of a causal encoder is computed once, whatever the sizes in which speech
+// comes, and waits for its look-ahead alone.
+TEST (EngineLogMelConformer, StreamsWithoutASeam)
+{
+  torch::manual_seed (1);
+  LogMelConformerConfig config;
+  config.log_mel.center = false;
+  config.conformer.size = 16;
+  config.conformer.blocks = 2;
+  config.conformer.causal = true;
+  config.look_ahead = 2;
+  const TemporaryFolder folder;
+  LogMelConformer net (config);
+  test::write_text (folder / "config.json", nlohmann::json (config).dump ());
+  save_tensors (folder / "model.safetensors", named_weights (*net));
+  const auto encoder = torch_engine ().open_speech_encoder (folder.path (), exact, -1);
+  EXPECT_EQ (encoder->info ().window.right, 2);
+
+  const std::vector<float> samples = speech (11000);
+  const torch::Tensor direct = [&] {
+    const torch::NoGradGuard no_grad;
+    net->eval ();
+    return net->forward (torch::tensor (samples).unsqueeze (0), 100).contiguous ();
+  }();
+  const std::vector<float> whole (direct.data_ptr<float> (),
+                                  direct.data_ptr<float> () + direct.numel ());
+  for (const Window &window : {Window{100, 2, 2}, Window{100, 1, 5}, Window{0, 0, 0}}) {
+    const auto stream = encoder->open_stream (&window);
+    for (const std::size_t part : {0, 1, 700}) {
+      expect_near (features_of (*stream, samples, part), whole, 1e-4f);
+      stream->reset ();
+    }
+  }
+  const Window blind = {100, 2, 1};
+  EXPECT_ERROR (encoder->open_stream (&blind), ErrorCode::wrong_model, "40 ms");
 }
 
 // wav2vec 2.0 sees its whole window at once, so every cut shows.

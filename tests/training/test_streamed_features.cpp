@@ -21,7 +21,7 @@ TEST (StreamedFeatures, EqualThoseOfOnePass)
   };
   const Tensor whole = net.forward (wave.unsqueeze (0))[0];
   for (const Window &window : {Window{1, 1, 1}, Window{3, 4, 2}, Window{0, 0, 0}}) {
-    const Tensor streamed = streamed_features (forward, window, 320, samples);
+    const Tensor streamed = windowed_features (forward, window, 320, samples);
     ASSERT_EQ (streamed.sizes (), whole.sizes ());
     EXPECT_LT ((streamed - whole).abs ().max ().item<float> (), 1e-4) << window.chunk;
   }
@@ -37,7 +37,7 @@ TEST (StreamedFeatures, WindowsThatAreEqualGoTogether)
     return torch::zeros ({waves.size (0), waves.size (1) / 320, 1});
   };
   const std::vector<float> samples (320 * 100);
-  EXPECT_EQ (streamed_features (forward, {1, 1, 1}, 320, samples).size (0), 100);
+  EXPECT_EQ (windowed_features (forward, {1, 1, 1}, 320, samples).size (0), 100);
   EXPECT_LE (calls, 4);
   EXPECT_GT (rows, 30);
 }

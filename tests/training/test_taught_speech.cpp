@@ -110,10 +110,10 @@ small_training (double minutes)
   training.network.conformer.feed_forward = 16;
   training.network.conformer.blocks = 1;
   training.network.conformer.kernel = 5;
-  training.window = {8, 2, 4};
+  training.network.look_ahead = 4;
+  training.left = 8;
   training.batch = 4;
-  training.long_kept = 16;
-  training.short_kept = 4;
+  training.segment = 30;
   training.minutes = minutes;
   training.checkpoint_minutes = 1;
   training.learning_rate = 3e-3;
@@ -137,9 +137,7 @@ TEST (TrainEncoder, LearnsResumesAndIsReadByTheEngine)
   EXPECT_EQ (encoder->window ().left, 8);
   EXPECT_EQ (encoder->window ().right, 4);
   const std::vector<float> samples (16000, 0.1f);
-  const Tensor features =
-      streamed_features ([&] (const Tensor &wave) { return encoder->forward (wave, -1); },
-                         encoder->window (), encoder->hop (), samples);
+  const Tensor features = streamed_features (*encoder, encoder->window (), samples);
   EXPECT_EQ (features.sizes (), torch::IntArrayRef ({50, 16}));
 }
 

@@ -8,8 +8,10 @@
 #include "models/studio/avatar_search.h"
 #include "models/studio/clip_writer.h"
 #include "models/studio/dataset.h"
+#include "models/studio/evaluation/baselines.h"
 #include "models/studio/evaluation/face_motion.h"
 #include "models/studio/evaluation/picture_quality.h"
+#include "models/studio/evaluation/reencoded.h"
 #include "models/studio/evaluation/speech_events.h"
 #include "models/studio/head_pose.h"
 #include "models/studio/media.h"
@@ -21,11 +23,11 @@
 #include <filesystem>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <set>
 
 namespace daetalker {
 
 namespace fs = std::filesystem;
-using Pictures = std::vector<cv::Mat>;
 
 namespace {
 
@@ -149,11 +151,13 @@ public:
   nlohmann::json run ()
   {
     fs::create_directories (options_.output);
+    const FootageFrames footage (options_.dataset, footage_,
+                                 std::size_t (options_.footage_frames));
     Progress progress ("evaluate", clips_.size ());
     for (const std::string &name : clips_) {
       RealClip clip = read_clip (options_.dataset, name);
       find_events (clip);
-      evaluate (clip);
+      evaluate (clip, footage);
       progress.add ();
     }
     const double clips = double (clips_.size ());
@@ -164,7 +168,9 @@ public:
                              {"reconstruction", reconstruction_.json ()},
                              {"speech", speech},
                              {"real", real_.json ()},
-                             {"mean_frame", mean_frame_.json ()}};
+                             {"mean_frame", mean_frame_.json ()},
+                             {"nearest_frame", nearest_frame_.json ()},
+                             {"reencoded", reencoded_.json ()}};
     replace_file (options_.output + "/report.json", report.dump (1) + "\n");
     write_side_by_side ();
     cv::Mat sheet, bgr;
@@ -178,9 +184,12 @@ private:
   void choose_clips (const std::string &folder)
   {
     const nlohmann::json training = read_bundle (folder).training;
+    std::set<std::string> held_out;
+    if (training.contains ("held_out"))
+      held_out = training["held_out"].get<std::set<std::string>> ();
     clips_ = options_.clips;
-    if (clips_.empty () && training.contains ("held_out"))
-      clips_ = training["held_out"].get<std::vector<std::string>> ();
+    if (clips_.empty ())
+      clips_.assign (held_out.begin (), held_out.end ());
     DatasetIndex index = load_dataset_index (options_.dataset);
     for (const std::string &name : clips_) {
       const DatasetClip *clip = index.find_name (name);
@@ -193,6 +202,14 @@ private:
       throw Error (ErrorCode::wrong_model, folder,
                    "it does not say which clips were held out from its training",
                    "Name clips that it has not seen with --held-out");
+    // Another person's footage is not what the avatar was trained on.
+    const bool own = std::all_of (
+        clips_.begin (), clips_.end (),
+        [&held_out] (const std::string &name) { return held_out.count (name) > 0; });
+    for (const DatasetClip &clip : index.clips)
+      if (own && options_.footage_frames > 0 && clip.prepared && clip.refused.empty () &&
+          held_out.count (clip.name) == 0)
+        footage_.push_back (clip.name);
   }
 
   cv::Mat render (const float *latent, int steps)
@@ -259,7 +276,7 @@ private:
     means.add ("blinks_per_minute", count_blinks (made) / minutes);
   }
 
-  void evaluate (const RealClip &clip)
+  void evaluate (const RealClip &clip, const FootageFrames &footage)
   {
     const LandmarkTrack &real_track = clip.track;
     real_.add ("sharpness", mean_sharpness (clip.pictures));
@@ -290,7 +307,7 @@ private:
     speech_.add ("pose_error_degrees", pose_error / double (spoken.size ()));
     compare_pictures (spoken, clip.pictures, real_track, speech_);
     in_step_ += compare_motion (spoken, clip, real_track, speech_).lag == 0;
-    compare_with_mean (clip, real_track);
+    compare_baselines (clip, again, footage);
 
     const std::size_t f = clip.pictures.size () / 2;
     if (rows_.size () < 8 && f < spoken.size ()) {
@@ -353,16 +370,26 @@ private:
     return opening;
   }
 
-  // The clip's own mean, which knows its light and place: a baseline that no
-  // synthesis may fall below.
-  void compare_with_mean (const RealClip &clip, const LandmarkTrack &real_track)
+  void compare_baselines (const RealClip &clip, const Pictures &reconstructed,
+                          const FootageFrames &footage)
   {
-    cv::Mat sum = cv::Mat::zeros (clip.pictures[0].size (), CV_64FC3), mean;
-    for (const cv::Mat &picture : clip.pictures)
-      cv::accumulate (picture, sum);
-    sum.convertTo (mean, CV_8UC3, 1.0 / double (clip.pictures.size ()));
-    compare_pictures (Pictures (clip.pictures.size (), mean), clip.pictures, real_track,
-                      mean_frame_);
+    const Encoded encoded = reencoded (clip.pictures, reconstructed);
+    const double seconds = double (clip.pictures.size ()) / dataset_fps;
+    reencoded_.add ("kilobits_per_second", 8e-3 * double (encoded.bytes) / seconds);
+    compare_pictures (encoded.pictures, clip.pictures, clip.track, reencoded_);
+    compare_motion (encoded.pictures, clip, clip.track, reencoded_);
+    if (!footage.empty ()) {
+      const Pictures nearest = footage.nearest (clip.pictures);
+      compare_pictures (nearest, clip.pictures, clip.track, nearest_frame_);
+      compare_motion (nearest, clip, clip.track, nearest_frame_);
+    }
+    compare_mean_frame (clip);
+  }
+
+  void compare_mean_frame (const RealClip &clip)
+  {
+    const LandmarkTrack &real_track = clip.track;
+    compare_pictures (mean_frame (clip.pictures), clip.pictures, real_track, mean_frame_);
     Landmarks still{};
     for (std::size_t i = 0; i < still.size (); ++i) {
       for (const Landmarks &landmarks : real_track)
@@ -394,8 +421,8 @@ private:
   std::shared_ptr<Avatar> avatar_;
   std::unique_ptr<Renderer> renderer_;
   std::unique_ptr<ImageEncoder> encoder_;
-  std::vector<std::string> clips_;
-  Means reconstruction_, speech_, real_, mean_frame_;
+  std::vector<std::string> clips_, footage_;
+  Means reconstruction_, speech_, real_, mean_frame_, nearest_frame_, reencoded_;
   Pictures rows_, shown_;           // real, reconstructed, spoken
   std::vector<std::int16_t> heard_; // with shown_
   int in_step_ = 0, many_steps_ = 0;

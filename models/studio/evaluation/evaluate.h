@@ -17,6 +17,7 @@ struct EvaluationOptions {
   std::string alignments;         // folder of NAME.align, or empty
   std::string output;        // folder for report.json, frames.png and side-by-side.mkv
   int many_steps_frames = 4; // also rendered with 100 steps; 0: none
+  int footage_frames = 2000; // of its training, to find the nearest in; 0: none
   bool allow_unconsented = false;
 };
 
@@ -24,11 +25,11 @@ struct EvaluationOptions {
 // through image encoder and renderer, the clip's sound through speech encoder,
 // speech2latent and renderer.  Returns the figures, means over the clips:
 // {"clips": [names], "reconstruction": {..}, "speech": {..}, "real": {..},
-// "mean_frame": {..}}, and writes them to `output`/report.json; of the first eight clips
-// real, reconstructed and spoken pictures beside each other, one frame of each to
-// frames.png and all to side-by-side.mkv.
+// "mean_frame": {..}, "nearest_frame": {..}, "reencoded": {..}}, and writes them to
+// `output`/report.json; of the first eight clips real, reconstructed and spoken pictures
+// beside each other, one frame of each to frames.png and all to side-by-side.mkv.
 //
-// Throws Error: not_found (avatar, dataset, a clip), wrong_model (no clips).
+// Throws Error: not_found (avatar, dataset, a clip, an element), wrong_model (no clips).
 nlohmann::json evaluate_avatar (const EvaluationOptions &options);
 
 } // namespace daetalker

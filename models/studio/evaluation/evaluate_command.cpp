@@ -16,8 +16,8 @@ void
 print (const nlohmann::json &report)
 {
   std::printf ("%zu clips\n", report["clips"].size ());
-  const std::vector<std::string> parts = {"real", "mean_frame", "reconstruction",
-                                          "speech"};
+  const std::vector<std::string> parts = {"real",      "mean_frame",     "nearest_frame",
+                                          "reencoded", "reconstruction", "speech"};
   std::set<std::string> names;
   std::printf ("%-28s", "");
   for (const std::string &part : parts) {
@@ -66,6 +66,11 @@ add_evaluate_command (CLI::App &app)
       ->add_option ("--many-steps-frames", options->many_steps_frames,
                     "Frames that are also rendered with 100 steps; 0: none")
       ->check (CLI::Range (0, 10000))
+      ->capture_default_str ();
+  command
+      ->add_option ("--footage-frames", options->footage_frames,
+                    "Frames of the training's footage, to find the nearest in; 0: none")
+      ->check (CLI::Range (0, 1000000))
       ->capture_default_str ();
   command->add_flag ("--allow-unconsented", options->allow_unconsented,
                      "Measure an avatar that holds no consent record");

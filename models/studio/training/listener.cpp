@@ -64,8 +64,7 @@ Listener::hear (const Tensor &wave, bool augmented)
     samples = augment_ (wave.unsqueeze (0))[0].contiguous ();
   }
   return streamed_features (
-      [this] (const Tensor &waves) { return net_->forward (waves, -1); }, window,
-      net_->hop (),
+      *net_, window,
       {samples.data_ptr<float> (), samples.data_ptr<float> () + samples.numel ()});
 }
 

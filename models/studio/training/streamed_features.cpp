@@ -7,8 +7,36 @@ namespace daetalker {
 
 using torch::Tensor;
 
+// Each frame once, some seconds at a time: a recording may be hours long.
+static Tensor
+features_of_stream (SpeechEncoderStream &stream, int look_ahead, int hop,
+                    const std::vector<float> &samples)
+{
+  constexpr int64_t together = 500; // frames
+  const int64_t frames = (int64_t (samples.size ()) + hop - 1) / hop;
+  std::vector<float> heard = samples;
+  heard.resize (size_t ((frames + look_ahead) * hop), 0.0f);
+  const Tensor wave = torch::from_blob (heard.data (), {1, int64_t (heard.size ())});
+  std::vector<Tensor> result;
+  for (const Tensor &piece : wave.split (together * hop, 1))
+    result.push_back (stream.go_on (piece)[0]);
+  return torch::cat (result);
+}
+
 Tensor
-streamed_features (const std::function<Tensor (const Tensor &)> &forward,
+streamed_features (SpeechEncoderNet &net, const Window &window,
+                   const std::vector<float> &samples)
+{
+  const auto stream = window.chunk > 0 ? net.open_stream (window.left) : nullptr;
+  if (stream)
+    return features_of_stream (*stream, net.look_ahead (), net.hop (), samples);
+  return windowed_features (
+      [&net] (const Tensor &waves) { return net.forward (waves, -1); }, window,
+      net.hop (), samples);
+}
+
+Tensor
+windowed_features (const std::function<Tensor (const Tensor &)> &forward,
                    const Window &window, int hop, const std::vector<float> &samples)
 {
   constexpr std::size_t together = 64;

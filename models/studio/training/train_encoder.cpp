@@ -12,7 +12,6 @@
 #include "models/nn/weights.h"
 #include "models/studio/training/optimizer.h"
 #include "models/studio/training/speech_augmenter.h"
-#include "models/studio/training/streamed_features.h"
 #include "models/studio/training/train_log.h"
 #include "models/studio/training/train_loop.h"
 
@@ -28,10 +27,13 @@ EncoderTraining::EncoderTraining ()
   blocks.feed_forward = 512;
   blocks.kernel = 9;
   blocks.blocks = 4;
+  blocks.causal = true;
   blocks.dropout = 0; // what it hears is never twice the same
   blocks.pre_norm = true;
   blocks.scale_input = false;
   blocks.eps = 1e-5;
+  network.log_mel.center = false;
+  network.look_ahead = 2;
 }
 
 namespace {
@@ -54,7 +56,7 @@ TORCH_MODULE (Pupil);
 struct Lesson {
   Tensor waves;  // [B, samples]
   Tensor states; // [B, frames, D] normalised
-  Tensor weight; // [frames], of sum 1
+  Tensor weight; // [B, frames], of sum 1
 };
 
 class Lessons {
@@ -70,19 +72,17 @@ public:
     lengths_ = torch::tensor (lengths);
   }
 
-  // `kept` frames between the contexts of the window.  Where that is more than a
-  // chunk, most of them hear more than they will; all the same they teach.
-  Lesson next (int64_t kept)
+  Lesson next ()
   {
     torch::NoGradGuard guard;
-    const Window &window = options_.window;
     const int64_t hop = options_.network.log_mel.hop ();
-    const int64_t length = window.left + kept + window.right;
+    const int64_t length = options_.segment;
     std::vector<Tensor> waves, states;
+    Lesson lesson;
+    lesson.weight = torch::zeros ({options_.batch, length});
     const Tensor chosen = torch::multinomial (lengths_, options_.batch, true, generator_);
     for (int64_t i = 0; i < options_.batch; i++) {
       const TaughtSpeech &speech = corpus_.training[size_t (chosen[i].item<int64_t> ())];
-      // A stream begins with fewer frames on the left: so do some windows, in zeros.
       const int64_t frames = speech.states.size (0);
       const int64_t first = draw (std::max<int64_t> (frames - length, 0) + 1);
       const int64_t last = std::min (first + length, frames);
@@ -95,14 +95,14 @@ public:
       rows = torch::constant_pad_nd (rows, {0, 0, 0, length - rows.size (0)});
       waves.push_back (wave);
       states.push_back (rows);
+      // Of a segment's last frames the future is cut off.
+      lesson.weight[i]
+          .slice (0, 0, length - options_.network.look_ahead)
+          .slice (0, 0, last - first)
+          .fill_ (1);
     }
-    Lesson lesson;
     lesson.waves = augment_ (torch::stack (waves));
     lesson.states = torch::stack (states);
-    lesson.weight = torch::full ({length}, kept > options_.short_kept ? 0.5 : 0.05);
-    lesson.weight.narrow (0, window.left, kept).fill_ (1);
-    // What no window of run time keeps: frames whose future is cut off.
-    lesson.weight.narrow (0, length - window.right, window.right).fill_ (0);
     lesson.weight /= lesson.weight.sum ();
     return lesson;
   }
@@ -171,10 +171,7 @@ private:
   // The next lesson is got ready while the student learns.
   void prepare ()
   {
-    const int kept =
-        loop_.done () < options_.long_share ? options_.long_kept : options_.short_kept;
-    next_ =
-        std::async (std::launch::async, [this, kept] { return lessons_->next (kept); });
+    next_ = std::async (std::launch::async, [this] { return lessons_->next (); });
   }
 
   double step ()
@@ -183,10 +180,10 @@ private:
     prepare ();
     adam_.set_learning_rate (
         learning_rate_at (options_.learning_rate, adam_.steps (), loop_.done ()));
-    const Tensor features = pupil_->student->forward (lesson.waves);
+    const Tensor features = pupil_->student->forward (lesson.waves, options_.left);
     const Tensor told = pupil_->to_teacher (features).to (torch::kFloat);
     const Tensor error = (told - lesson.states).square ().mean (2);
-    const Tensor loss = (error * lesson.weight).sum (1).mean ();
+    const Tensor loss = (error * lesson.weight).sum ();
     loss.backward ();
     adam_.step ();
     return loss.item<double> ();
@@ -198,8 +195,8 @@ private:
     log_.write ({{"step", adam_.steps ()}, {"minutes", loop_.minutes}, {"loss", loss}});
   }
 
-  // On the first seconds of recordings that were held out, clean, in the windows of run
-  // time: those are much work, so all of them together are about two minutes.
+  // On the first seconds of recordings that were held out, clean; all of them together
+  // are about two minutes.
   nlohmann::json validate (Pupil &pupil) const
   {
     torch::NoGradGuard guard;
@@ -211,11 +208,8 @@ private:
       const int64_t heard = std::min (speech.states.size (0), rows_each);
       const Tensor wave =
           speech.samples.slice (0, 0, heard * hop).to (torch::kFloat) / 32768;
-      const std::vector<float> samples (wave.data_ptr<float> (),
-                                        wave.data_ptr<float> () + wave.numel ());
-      const Tensor features = streamed_features (
-          [&] (const Tensor &waves) { return pupil->student->forward (waves); },
-          options_.window, int (hop), samples);
+      const Tensor features =
+          pupil->student->forward (wave.unsqueeze (0), options_.left)[0];
       const Tensor real =
           (speech.states.slice (0, 0, heard).to (torch::kFloat) - corpus_.mean) /
           corpus_.std;
@@ -243,9 +237,8 @@ private:
     save_tensors (encoder_ + "/model.safetensors", named_weights (*averaged->student), {},
                   torch::kHalf);
     nlohmann::json config = options_.network;
-    config["daetalker_window"] = {{"left", options_.window.left},
-                                  {"chunk", options_.window.chunk},
-                                  {"right", options_.window.right}};
+    config["daetalker_window"] = {
+        {"left", options_.left}, {"chunk", 2}, {"right", options_.network.look_ahead}};
     replace_file (encoder_ + "/config.json", config.dump (1));
     save_tensors (state_path (), adam_.state (),
                   {{"step", std::to_string (adam_.steps ())},

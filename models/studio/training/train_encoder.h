@@ -14,11 +14,9 @@ namespace daetalker {
 
 struct EncoderTraining {
   LogMelConformerConfig network;
-  Window window{28, 2, 2};     // at run time, in frames of 20 ms
-  int batch = 16;              // windows
-  int long_kept = 80;          // frames that count of each window, at first
-  int short_kept = 8;          // and later
-  double long_share = 0.6;     // of the minutes that "at first" lasts
+  int left = 50;               // frames of 20 ms that a frame looks back in each block
+  int batch = 16;              // segments
+  int segment = 150;           // frames
   double minutes = 60;         // over all resumed runs
   double learning_rate = 1e-3; // falls to a twentieth along a cosine
   double checkpoint_minutes = 3;
@@ -28,8 +26,9 @@ struct EncoderTraining {
 };
 
 // Trains until `minutes` are used up.  The student hears the speech as rooms, lines and
-// neighbours change it (SpeechAugmenter), the teacher heard it clean.  Long windows teach
-// fast, short ones as at run time: with no more future than the window's right context.
+// neighbours change it (SpeechAugmenter), the teacher heard it clean.  It sees no later
+// frame but the network's look_ahead, so that every frame of a segment is heard as at run
+// time; those at its begin know little, as those at a stream's do.
 // Writes into the folder `encoder`:
 //   config.json, model.safetensors   what the engine reads, averaged weights, float16
 // and into `encoder`.work the state that resuming needs, and its log (TrainLog).

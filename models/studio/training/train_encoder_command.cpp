@@ -56,20 +56,17 @@ add_train_encoder_command (CLI::App &app)
   command->add_option ("--blocks", blocks.blocks, "How many")
       ->check (CLI::Range (1, 64))
       ->capture_default_str ();
-  command->add_option ("--look-ahead", training.window.right, "Frames of 20 ms")
+  command
+      ->add_option ("--look-ahead", training.network.look_ahead,
+                    "Frames of 20 ms that it hears of the future")
       ->check (CLI::Range (0, 100))
       ->capture_default_str ();
   command->add_option ("--minutes", training.minutes, "Of training")
       ->capture_default_str ();
-  command->add_option ("--batch", training.batch, "Windows per step")
+  command->add_option ("--batch", training.batch, "Segments of 3 s per step")
       ->check (CLI::Range (1, 1024))
       ->capture_default_str ();
   command->add_option ("--learning-rate", training.learning_rate, "At its height")
-      ->capture_default_str ();
-  command
-      ->add_option ("--long-share", training.long_share,
-                    "Of the minutes: long windows, before those of run time")
-      ->check (CLI::Range (0.0, 1.0))
       ->capture_default_str ();
   command->add_option ("--seed", training.seed, "Of all random numbers")
       ->capture_default_str ();
