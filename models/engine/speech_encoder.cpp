@@ -72,7 +72,7 @@ private:
   // What was computed of the past is not computed again.
   Window to_compute () const
   {
-    return stream_ ? Window{0, window_.chunk, net_->look_ahead ()} : window_;
+    return stream_ ? Window{0, window_.chunk, window_.right} : window_;
   }
 
   void compute (const Chunk &chunk, const float *samples, std::size_t count,
@@ -92,8 +92,8 @@ private:
                      rows.data_ptr<float> () + rows.numel ());
   }
 
-  // `wave` begins with the chunk and reaches look_ahead frames beyond it; so much of it
-  // was heard with the chunk before, if there was one.
+  // `wave` begins with the chunk and reaches at least look_ahead frames beyond it; so
+  // much of it was heard with the chunk before, if there was one.
   torch::Tensor go_on (const Chunk &chunk, const torch::Tensor &wave)
   {
     const int ahead = net_->look_ahead ();

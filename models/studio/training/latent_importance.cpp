@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/studio/training/latent_importance.h"
 
+#include "models/io/files.h"
 #include "models/io/tensors.h"
 #include "models/nn/autoencoder_config.h"
 #include "models/nn/diffusion.h"
@@ -9,15 +10,18 @@
 #include "models/nn/weights.h"
 #include "models/studio/training/region_weights.h"
 
+#include <filesystem>
+
 namespace daetalker {
 
 using torch::Tensor;
 
+namespace {
+
 Tensor
-latent_importance (const FrameStore &store, const std::string &autoencoder,
-                   const std::string &noise_file, const SequenceSet &set)
+measure (const FrameStore &store, const std::string &autoencoder,
+         const std::string &noise_file, const SequenceSet &set)
 {
-  torch::NoGradGuard guard;
   Metadata metadata;
   TensorMap weights = load_tensors (autoencoder, &metadata);
   auto config = nlohmann::json::parse (metadata.at ("network")).get<AutoencoderConfig> ();
@@ -61,6 +65,30 @@ latent_importance (const FrameStore &store, const std::string &autoencoder,
   }
   total = total / total.mean ();
   return (0.02 + 0.98 * total).clamp_max (50);
+}
+
+} // namespace
+
+Tensor
+latent_importance (const FrameStore &store, const std::string &work,
+                   const SequenceSet &set)
+{
+  torch::NoGradGuard guard;
+  const std::string autoencoder = work + "/autoencoder.safetensors";
+  const std::string file = work + "/importance.safetensors";
+  const Tensor deviations = set.latent_std.contiguous ();
+  const std::string of = sha256_of_file (autoencoder) + " " +
+                         sha256 (deviations.data_ptr (), deviations.nbytes ());
+  if (std::filesystem::exists (file)) {
+    Metadata metadata;
+    const TensorMap kept = load_tensors (file, &metadata);
+    if (metadata["of"] == of && kept.count ("importance") > 0)
+      return kept.at ("importance");
+  }
+  const Tensor importance =
+      measure (store, autoencoder, work + "/noise.safetensors", set);
+  save_tensors (file, {{"importance", importance}}, {{"of", of}});
+  return importance;
 }
 
 } // namespace daetalker

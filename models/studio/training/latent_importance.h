@@ -12,8 +12,10 @@ namespace daetalker {
 
 // How much each latent dimension moves the picture, mouth and eyes first: mean 1,
 // [latent_size].  Latents are not all alike, and a plain squared error spends the
-// network on those that nobody sees.
-torch::Tensor latent_importance (const FrameStore &store, const std::string &autoencoder,
-                                 const std::string &noise, const SequenceSet &set);
+// network on those that nobody sees.  Of the folder `work`: autoencoder.safetensors and
+// noise.safetensors; the result lies in importance.safetensors, and is not computed
+// again for the same autoencoder and clips.
+torch::Tensor latent_importance (const FrameStore &store, const std::string &work,
+                                 const SequenceSet &set);
 
 } // namespace daetalker
