@@ -3,6 +3,7 @@
 
 #include "models/engine.h"
 #include "models/studio/crop.h"
+#include "models/studio/gst_launch.h"
 #include "models/studio/media.h"
 
 #include <algorithm>
@@ -37,20 +38,13 @@ description (bool with_speech, int width)
 
 ClipWriter::ClipWriter (const std::string &path, const std::vector<std::int16_t> &speech,
                         int beside)
-    : path_ (path), temporary_ (path + ".part"), width_ (beside * dataset_picture_size)
+    : path_ (path), temporary_ (path + ".part"), width_ (beside * dataset_picture_size),
+      pipeline_ (
+          launch_pipeline (description (!speech.empty (), width_), "dataset writer")),
+      frames_ (element_of (pipeline_, "frames"))
 {
-  GError *error = nullptr;
-  pipeline_.reset (
-      gst_parse_launch (description (!speech.empty (), width_).c_str (), &error));
-  if (error) {
-    GErrorPointer owned (error);
-    throw Error (ErrorCode::not_found, "dataset writer", error->message,
-                 "Install gstreamer1.0-libav and gstreamer1.0-plugins-good");
-  }
-  gst_object_ref_sink (pipeline_.get ());
-  GstElementPointer file (gst_bin_get_by_name (GST_BIN (pipeline_.get ()), "file"));
-  g_object_set (file.get (), "location", temporary_.c_str (), nullptr);
-  frames_.reset (gst_bin_get_by_name (GST_BIN (pipeline_.get ()), "frames"));
+  g_object_set (element_of (pipeline_, "file").get (), "location", temporary_.c_str (),
+                nullptr);
   gst_app_src_set_max_bytes (GST_APP_SRC (frames_.get ()),
                              frames_in_flight * 4 * width_ * dataset_picture_size);
   gst_element_set_state (pipeline_.get (), GST_STATE_PLAYING);
@@ -66,7 +60,7 @@ ClipWriter::~ClipWriter ()
 void
 ClipWriter::push_speech (const std::vector<std::int16_t> &speech)
 {
-  GstElementPointer source (gst_bin_get_by_name (GST_BIN (pipeline_.get ()), "speech"));
+  const GstElementPointer source = element_of (pipeline_, "speech");
   if (!source)
     return;
   const std::size_t second = dataset_sample_rate;

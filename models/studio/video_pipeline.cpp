@@ -3,6 +3,7 @@
 
 #include "models/engine.h"
 #include "models/studio/gst_errors.h"
+#include "models/studio/gst_launch.h"
 #include "models/studio/media.h"
 
 #include <algorithm>
@@ -68,7 +69,7 @@ public:
 private:
   GstElementPointer element (const char *name) const
   {
-    return GstElementPointer (gst_bin_get_by_name (GST_BIN (pipeline_.get ()), name));
+    return element_of (pipeline_, name);
   }
   bool in_decoder (GstMessage *message) const;
   double position () const;
@@ -88,15 +89,7 @@ VideoPipeline::VideoPipeline (const VideoRequest &request)
   if (aac.empty ())
     throw Error (ErrorCode::not_found, "AAC encoder", "none is installed",
                  "Install gstreamer1.0-libav");
-  GError *error = nullptr;
-  GstElement *pipeline = gst_parse_launch_full (description (aac).c_str (), nullptr,
-                                                GST_PARSE_FLAG_FATAL_ERRORS, &error);
-  if (error) {
-    GErrorPointer owned (error);
-    throw Error (ErrorCode::not_found, "render pipeline", error->message,
-                 "`daetalker info` says which elements are missing and how to get them");
-  }
-  pipeline_.reset (GST_ELEMENT (gst_object_ref_sink (pipeline)));
+  pipeline_ = launch_pipeline (description (aac), "render pipeline");
   face_ = element ("face");
   link_.face = face_.get ();
   g_object_set (element ("file").get (), "location", request.audio.c_str (), nullptr);

@@ -5,6 +5,7 @@
 #include "models/studio/bench/flop_counter.h"
 #include "models/studio/bench/made_speech.h"
 #include "models/studio/bench/network_timing.h"
+#include "models/studio/bench/onset_watch.h"
 #include "models/studio/bench/process_usage.h"
 
 #include <algorithm>
@@ -151,4 +152,78 @@ TEST (ProcessUsage, IsThere)
 {
   EXPECT_GT (process_cpu_seconds (), 0);
   EXPECT_GT (process_peak_memory_mib (), 1);
+}
+
+// ---- from sound to face ------------------------------------------------------------
+
+namespace {
+
+constexpr std::uint64_t ms = 1'000'000;
+
+// Pictures of the frames `first` to `last` - 1 at 40 ms each, shown 150 ms later, all of
+// them as bright as `grey` says for their number.
+void
+show (OnsetWatch &watch, int first, int last, const std::function<int (int)> &grey)
+{
+  for (int i = first; i < last; i++) {
+    const auto time = std::uint64_t (i) * 40 * ms;
+    watch.show (std::vector<std::uint8_t> (100, std::uint8_t (grey (i))), time,
+                time + 150 * ms);
+  }
+}
+
+int
+still (int)
+{
+  return 100;
+}
+
+} // namespace
+
+TEST (OnsetWatch, SeesTheFirstChangedPicture)
+{
+  OnsetWatch watch;
+  show (watch, 0, 23, still);
+  watch.hear (1000 * ms); // the begin of frame 25
+  show (watch, 23, 60, [] (int frame) { return frame < 26 ? 100 : 110; });
+  EXPECT_EQ (watch.delays_ms (), std::vector<double>{1040 + 150 - 1000});
+  EXPECT_EQ (watch.unseen (), 0);
+}
+
+TEST (OnsetWatch, WhatTrembledBeforeIsNoChange)
+{
+  OnsetWatch watch;
+  const auto tremble = [] (int frame) {
+    return 100 + frame % 2;
+  };
+  show (watch, 0, 23, tremble);
+  watch.hear (1000 * ms);
+  show (watch, 23, 30, tremble);
+  EXPECT_TRUE (watch.delays_ms ().empty ());
+  show (watch, 30, 31, [] (int) { return 104; });
+  EXPECT_EQ (watch.delays_ms (), std::vector<double>{1200 + 150 - 1000});
+}
+
+TEST (OnsetWatch, GivesUpAfterASecondAndSeesTheNext)
+{
+  OnsetWatch watch;
+  show (watch, 0, 23, still);
+  watch.hear (1000 * ms);
+  show (watch, 23, 98, still);
+  EXPECT_EQ (watch.unseen (), 1);
+  watch.hear (4000 * ms);
+  show (watch, 98, 101, still);
+  show (watch, 101, 102, [] (int) { return 90; });
+  EXPECT_EQ (watch.unseen (), 1);
+  EXPECT_EQ (watch.delays_ms (), std::vector<double>{4040 + 150 - 4000});
+}
+
+// A face that anticipates: its look-ahead lets a picture before the sound change.
+TEST (OnsetWatch, APictureBeforeTheSoundMayHaveHeardIt)
+{
+  OnsetWatch watch;
+  show (watch, 0, 22, still);
+  watch.hear (1000 * ms);
+  show (watch, 22, 40, [] (int frame) { return frame < 24 ? 100 : 120; });
+  EXPECT_EQ (watch.delays_ms (), std::vector<double>{960 + 150 - 1000});
 }

@@ -5,6 +5,7 @@
 #include "models/io/files.h"
 #include "models/studio/avatar_search.h"
 #include "models/studio/bench/build_commit.h"
+#include "models/studio/bench/live_timing.h"
 #include "models/studio/bench/made_speech.h"
 #include "models/studio/bench/network_timing.h"
 #include "models/studio/bench/pipeline_timing.h"
@@ -95,6 +96,29 @@ bench_pipeline (const PipelineRequest &request)
 }
 
 json
+bench_live (PipelineRequest request, double seconds)
+{
+  request.samples = std::size_t (std::llround (seconds * speech_rate));
+  Progress progress ("live, s", std::size_t (std::ceil (seconds)));
+  std::size_t shown = 0;
+  const LiveTiming timing = time_live (request, [&] (double played) {
+    progress.add (std::size_t (played) - shown);
+    shown = std::size_t (played);
+  });
+  progress.add (std::size_t (std::ceil (seconds)) - shown);
+  json figures = {
+      {"seconds", timing.seconds},       {"frames", timing.frames},
+      {"missing", timing.missing},       {"cores", timing.cpu_seconds / timing.seconds},
+      {"latency_ms", timing.latency_ms}, {"onsets", timing.onset_ms.size ()},
+      {"onsets_unseen", timing.unseen}};
+  if (!timing.onset_ms.empty ()) {
+    figures["onset_p50_ms"] = timing.onset_ms[timing.onset_ms.size () / 2];
+    figures["onset_most_ms"] = timing.onset_ms.back ();
+  }
+  return figures;
+}
+
+json
 bench_streams (const PipelineRequest &request, const std::vector<int> &numbers)
 {
   json figures = json::array ();
@@ -160,6 +184,8 @@ run_bench (const BenchOptions &options)
         {"threads", network_threads (options.threads)}}}};
   // First: the process's memory is the pipeline's alone until then.
   figures["pipeline"] = bench_pipeline (request);
+  if (options.live_seconds > 0)
+    figures["live"] = bench_live (request, options.live_seconds);
   if (!options.streams.empty ())
     figures["streams"] = bench_streams (request, options.streams);
   if (options.ffhq256)

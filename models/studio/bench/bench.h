@@ -19,13 +19,14 @@ struct BenchOptions {
   bool allow_unconsented = false;
   bool ffhq256 = false;     // the published UNet's shape too
   bool peak = false;        // the renderer beside the fastest convolution
+  double live_seconds = 0;  // to play in real time as well
   std::vector<int> streams; // numbers of streams at once to try as well, ascending
   std::string json;         // file for the figures, or empty
 };
 
 // Returns the figures, and writes them to `json`: {"software": {..}, "machine": {..},
-// "settings": {..}, "pipeline": {..}} and, where asked for, "streams": [..], "ffhq256"
-// and "peak".
+// "settings": {..}, "pipeline": {..}} and, where asked for, "live", "streams": [..],
+// "ffhq256" and "peak".
 //
 // Throws Error: not_found (avatar, sound, an element), unreadable (not sound; a file
 // that cannot be written, before anything is measured), wrong_model (no samples),

@@ -29,6 +29,10 @@ add_bench_command (CLI::App &app)
       ->check (CLI::Range (1, 1000))
       ->capture_default_str ();
   command
+      ->add_option ("--live", options->live_seconds,
+                    "Also play so many seconds in real time, turns of silence and speech")
+      ->check (CLI::Range (8.0, 86400.0));
+  command
       ->add_option ("--streams", options->streams,
                     "Also play so many streams at once, one number after the other")
       ->delimiter (',')

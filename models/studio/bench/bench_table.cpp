@@ -107,6 +107,24 @@ add_pipeline (Table &table, const json &pipeline, const std::string &audio)
 }
 
 void
+add_live (Table &table, const json &live)
+{
+  table.line ();
+  table.line ("Live, " + Table::number (live["seconds"], 0) + " s");
+  table.row ("frames shown", live["frames"], 0, "");
+  table.row ("frames missing", live["missing"], 0, "");
+  table.row ("processor time", 100 * live["cores"].get<double> (), 0, "% of a core");
+  table.row ("latency, as answered", live["latency_ms"], 1, "ms");
+  if (live.contains ("onset_p50_ms")) {
+    table.row ("sound to face, p50", live["onset_p50_ms"], 1, "ms");
+    table.row ("sound to face, most", live["onset_most_ms"], 1, "ms");
+  }
+  table.row ("sounds without a change", live["onsets_unseen"], 0,
+             "of " + std::to_string (live["onsets"].get<int> () +
+                                     live["onsets_unseen"].get<int> ()));
+}
+
+void
 add_streams (Table &table, const json &streams)
 {
   table.line ();
@@ -133,6 +151,8 @@ bench_table (const json &figures)
   Table table;
   add_heading (table, figures);
   add_pipeline (table, figures["pipeline"], figures["settings"]["audio"]);
+  if (figures.contains ("live"))
+    add_live (table, figures["live"]);
   if (figures.contains ("streams"))
     add_streams (table, figures["streams"]);
   if (figures.contains ("ffhq256") || figures.contains ("peak")) {

@@ -5,6 +5,7 @@
 #include "models/studio/bench/made_speech.h"
 #include "models/studio/bench/process_usage.h"
 #include "models/studio/gst_errors.h"
+#include "models/studio/gst_launch.h"
 
 #include <algorithm>
 #include <atomic>
@@ -44,10 +45,6 @@ private:
   static void on_need_data (GstAppSrc *source, guint, gpointer self);
   static GstPadProbeReturn on_picture (GstPad *, GstPadProbeInfo *info, gpointer self);
 
-  GstElementPointer element (const char *name) const
-  {
-    return GstElementPointer (gst_bin_get_by_name (GST_BIN (pipeline_.get ()), name));
-  }
   [[noreturn]] void fail (const std::string &reason) const;
   void feed (GstAppSrc *source);
   void wait_for_end (const std::function<void (double)> &on_progress);
@@ -64,27 +61,19 @@ private:
   std::atomic<GstClockTime> position_{0}; // end of the last picture
 };
 
-TimedPipeline::TimedPipeline (const PipelineRequest &request) : request_ (request)
+TimedPipeline::TimedPipeline (const PipelineRequest &request)
+    : request_ (request), pipeline_ (launch_pipeline (description, "bench pipeline"))
 {
-  GError *error = nullptr;
-  GstElement *pipeline =
-      gst_parse_launch_full (description, nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
-  if (error) {
-    const GErrorPointer owned (error);
-    throw Error (ErrorCode::not_found, "bench pipeline", reason_of (*owned),
-                 "`daetalker info` says which elements are missing and how to get them");
-  }
-  pipeline_.reset (GST_ELEMENT (gst_object_ref_sink (pipeline)));
-  face_ = element ("face");
+  face_ = element_of (pipeline_, "face");
   g_object_set (face_.get (), "avatar", request.avatar.c_str (), "steps", request.steps,
                 "threads", request.threads, "allow-unconsented",
                 gboolean (request.allow_unconsented), nullptr);
   GstAppSrcCallbacks callbacks = {};
   callbacks.need_data = on_need_data;
-  gst_app_src_set_callbacks (GST_APP_SRC (element ("speech").get ()), &callbacks, this,
-                             nullptr);
+  gst_app_src_set_callbacks (GST_APP_SRC (element_of (pipeline_, "speech").get ()),
+                             &callbacks, this, nullptr);
   const GstPadPointer pad (
-      gst_element_get_static_pad (element ("pictures").get (), "sink"));
+      gst_element_get_static_pad (element_of (pipeline_, "pictures").get (), "sink"));
   gst_pad_add_probe (pad.get (), GST_PAD_PROBE_TYPE_BUFFER, on_picture, this, nullptr);
 }
 

@@ -3,7 +3,7 @@
 
 #include "models/engine.h"
 #include "models/studio/gst_errors.h"
-#include "models/studio/gst_pointers.h"
+#include "models/studio/gst_launch.h"
 #include "models/studio/media.h"
 
 #include <algorithm>
@@ -30,15 +30,7 @@ codec_pipeline (const cv::Size &size, int kilobits)
       "/1 ! videoconvert ! video/x-raw,format=I420 ! x264enc name=encoder " + rate +
       " ! avdec_h264 ! videoconvert ! video/x-raw,format=BGRx ! "
       "appsink name=out sync=false";
-  GError *error = nullptr;
-  GstElement *pipeline =
-      gst_parse_launch_full (text.c_str (), nullptr, GST_PARSE_FLAG_FATAL_ERRORS, &error);
-  if (error) {
-    GErrorPointer owned (error);
-    throw Error (ErrorCode::not_found, "video encoder", error->message,
-                 "`daetalker info` says which elements are missing and how to get them");
-  }
-  return GstElementPointer (GST_ELEMENT (gst_object_ref_sink (pipeline)));
+  return launch_pipeline (text, "video encoder");
 }
 
 void
@@ -93,12 +85,10 @@ through_video_encoder (const Pictures &pictures, int kilobits)
   Encoded result;
   const cv::Size size = pictures.at (0).size ();
   const GstElementPointer pipeline = codec_pipeline (size, kilobits);
-  const auto element = [&pipeline] (const char *name) {
-    return GstElementPointer (gst_bin_get_by_name (GST_BIN (pipeline.get ()), name));
-  };
-  const GstElementPointer in = element ("in"), out = element ("out");
+  const GstElementPointer in = element_of (pipeline, "in");
+  const GstElementPointer out = element_of (pipeline, "out");
   const GstPadPointer encoded (
-      gst_element_get_static_pad (element ("encoder").get (), "src"));
+      gst_element_get_static_pad (element_of (pipeline, "encoder").get (), "src"));
   gst_pad_add_probe (encoded.get (), GST_PAD_PROBE_TYPE_BUFFER, count_bytes,
                      &result.bytes, nullptr);
   gst_element_set_state (pipeline.get (), GST_STATE_PLAYING);
