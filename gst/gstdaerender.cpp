@@ -41,6 +41,7 @@
 #include "computepromise.h"
 #include "devicememory.h"
 #include "engineloader.h"
+#include "framedeadline.h"
 #include "framestats.h"
 #include "ratecaps.h"
 #include "rendermodel.h"
@@ -98,6 +99,7 @@ struct Private {
   const std::unique_ptr<DeviceMemory> device_memory;
   FrameStats stats;
   ComputePromise promise;
+  FrameDeadline deadline;
 
   // Streaming thread only.
   GstVideoInfo info{};
@@ -536,6 +538,8 @@ gst_dae_render_sink_event (GstBaseTransform *trans, GstEvent *event)
   const GstEventType type = GST_EVENT_TYPE (event);
   const bool provenance = get_settings (self).provenance;
 
+  if (type == GST_EVENT_SEGMENT || type == GST_EVENT_FLUSH_STOP)
+    priv->deadline.reset ();
   if (type == GST_EVENT_STREAM_START) {
     gst_clear_tag_list (&priv->upstream_tags);
     priv->tagged = false;
@@ -558,6 +562,23 @@ gst_dae_render_sink_event (GstBaseTransform *trans, GstEvent *event)
 }
 
 static gboolean
+gst_dae_render_src_event (GstBaseTransform *trans, GstEvent *event)
+{
+  FrameDeadline &deadline = GST_DAE_RENDER (trans)->priv->deadline;
+  if (GST_EVENT_TYPE (event) == GST_EVENT_QOS) {
+    GstClockTimeDiff lateness;
+    GstClockTime frame;
+    gst_event_parse_qos (event, nullptr, nullptr, &lateness, &frame);
+    deadline.observe (frame, lateness);
+  } else if (GST_EVENT_TYPE (event) == GST_EVENT_LATENCY) {
+    GstClockTime latency;
+    gst_event_parse_latency (event, &latency);
+    deadline.set_latency (latency);
+  }
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->src_event (trans, event);
+}
+
+static gboolean
 gst_dae_render_query (GstBaseTransform *trans, GstPadDirection direction, GstQuery *query)
 {
   if (GST_QUERY_TYPE (query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC)
@@ -571,12 +592,37 @@ gst_dae_render_query (GstBaseTransform *trans, GstPadDirection direction, GstQue
 
 // ---- frames ------------------------------------------------------------------
 
-// The base class leaves out frames that are too late, and says so in a QoS
-// message; we only count them.
+static GstClockTime
+running_time_of (GstBaseTransform *trans, GstBuffer *input)
+{
+  return gst_segment_to_running_time (&trans->segment, GST_FORMAT_TIME,
+                                      GST_BUFFER_PTS (input));
+}
+
+// Of the pipeline; NONE where it does not run.
+static GstClockTime
+running_time_now (GstElement *element)
+{
+  g_autoptr (GstClock) clock = gst_element_get_clock (element);
+  if (clock == nullptr || GST_STATE (element) != GST_STATE_PLAYING)
+    return GST_CLOCK_TIME_NONE;
+  const GstClockTime now = gst_clock_get_time (clock);
+  return now - MIN (now, gst_element_get_base_time (element));
+}
+
+// The base class leaves out frames up to one that came too late, and says so in a QoS
+// message; we count them, and say which ones will come too late.
 static GstFlowReturn
 gst_dae_render_submit_input_buffer (GstBaseTransform *trans, gboolean is_discont,
                                     GstBuffer *input)
 {
+  const GstClockTime frame = running_time_of (trans, input);
+  const GstClockTime now = running_time_now (GST_ELEMENT (trans));
+  if (GST_CLOCK_TIME_IS_VALID (frame) && GST_BUFFER_DURATION_IS_VALID (input) &&
+      GST_CLOCK_TIME_IS_VALID (now) &&
+      GST_DAE_RENDER (trans)->priv->deadline.misses (frame, GST_BUFFER_DURATION (input),
+                                                     now))
+    gst_base_transform_update_qos (trans, 1, 0, frame);
   const GstFlowReturn result = GST_BASE_TRANSFORM_CLASS (parent_class)
                                    ->submit_input_buffer (trans, is_discont, input);
   if (result == GST_BASE_TRANSFORM_FLOW_DROPPED)
@@ -654,6 +700,8 @@ gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *
     if (settings.steps == 0)
       priv->choice.add (spent);
     priv->promise.watch (GST_ELEMENT (self), priv->stats, spent);
+    priv->deadline.drawn (running_time_of (trans, input),
+                          running_time_now (GST_ELEMENT (self)), spent);
     // A GPU draws as quickly as it would copy.
     if (settings.still_threshold > 0 && !priv->on_device)
       priv->still.keep (model.avatar, priv->latent, steps, priv->info, output);
@@ -737,6 +785,7 @@ gst_dae_render_class_init (GstDaeRenderClass *klass)
   trans_class->set_caps = GST_DEBUG_FUNCPTR (gst_dae_render_set_caps);
   trans_class->decide_allocation = GST_DEBUG_FUNCPTR (gst_dae_render_decide_allocation);
   trans_class->sink_event = GST_DEBUG_FUNCPTR (gst_dae_render_sink_event);
+  trans_class->src_event = GST_DEBUG_FUNCPTR (gst_dae_render_src_event);
   trans_class->query = GST_DEBUG_FUNCPTR (gst_dae_render_query);
   trans_class->submit_input_buffer =
       GST_DEBUG_FUNCPTR (gst_dae_render_submit_input_buffer);

@@ -434,6 +434,30 @@ TEST (Qos, LateFramesAreNotRenderedAndTimeGoesOn)
   EXPECT_EQ (GST_BUFFER_OFFSET (buffer), frame + 1);
 }
 
+// The viewer waits 100 ms: what cannot be drawn until then is not begun.
+TEST (Qos, FramesThatWouldComeTooLateAreNotRendered)
+{
+  TestBundle bundle;
+  RenderHarness r (bundle);
+  r.start ();
+  gst_harness_use_testclock (r.h);
+  r.set_caps ();
+  gst_harness_push_upstream_event (r.h, gst_event_new_latency (100 * GST_MSECOND));
+  gst_harness_set_time (r.h, 80 * GST_MSECOND);
+  EXPECT_NE (r.red_of (0.5, 0), -1);
+  gst_harness_push_upstream_event (r.h,
+                                   gst_event_new_qos (GST_QOS_TYPE_OVERFLOW, 0.5, 0, 0));
+  gst_harness_set_time (r.h, 210 * GST_MSECOND);
+  EXPECT_EQ (r.red_of (0.5, 1), -1); // wanted at 140 ms
+  EXPECT_EQ (r.red_of (0.5, 2), -1); // at 180 ms
+  EXPECT_NE (r.red_of (0.5, 3), -1); // at 220 ms
+  EXPECT_EQ (stat (r.element, "dropped"), 2u);
+
+  g_object_set (r.element, "qos", FALSE, nullptr);
+  gst_harness_set_time (r.h, 400 * GST_MSECOND);
+  EXPECT_NE (r.red_of (0.5, 4), -1); // at 260 ms
+}
+
 TEST (Qos, OffOrFlushedNothingIsDropped)
 {
   TestBundle bundle;

@@ -106,11 +106,14 @@ bench_live (PipelineRequest request, double seconds)
     shown = std::size_t (played);
   });
   progress.add (std::size_t (std::ceil (seconds)) - shown);
-  json figures = {
-      {"seconds", timing.seconds},       {"frames", timing.frames},
-      {"missing", timing.missing},       {"cores", timing.cpu_seconds / timing.seconds},
-      {"latency_ms", timing.latency_ms}, {"onsets", timing.onset_ms.size ()},
-      {"onsets_unseen", timing.unseen}};
+  json figures = {{"seconds", timing.seconds},
+                  {"frames", timing.frames},
+                  {"late", timing.late},
+                  {"missing", timing.missing},
+                  {"cores", timing.cpu_seconds / timing.seconds},
+                  {"latency_ms", timing.latency_ms},
+                  {"onsets", timing.onset_ms.size ()},
+                  {"onsets_unseen", timing.unseen}};
   if (!timing.onset_ms.empty ()) {
     figures["onset_p50_ms"] = timing.onset_ms[timing.onset_ms.size () / 2];
     figures["onset_most_ms"] = timing.onset_ms.back ();

@@ -112,6 +112,7 @@ add_live (Table &table, const json &live)
   table.line ();
   table.line ("Live, " + Table::number (live["seconds"], 0) + " s");
   table.row ("frames shown", live["frames"], 0, "");
+  table.row ("frames late", live["late"], 0, "");
   table.row ("frames missing", live["missing"], 0, "");
   table.row ("processor time", 100 * live["cores"].get<double> (), 0, "% of a core");
   table.row ("latency, as answered", live["latency_ms"], 1, "ms");

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <gst/app/gstappsrc.h>
+#include <gst/base/gstbasesink.h>
 #include <gst/video/video.h>
 
 namespace daetalker {
@@ -18,7 +19,8 @@ namespace daetalker {
 namespace {
 
 constexpr std::size_t samples_per_buffer = speech_rate / 100;
-constexpr std::size_t silence = speech_rate, turn = 4 * speech_rate; // samples
+constexpr std::size_t silence = 2 * speech_rate, turn = 2 * silence; // samples
+constexpr GstClockTime late = 20 * GST_MSECOND;
 
 constexpr const char *description =
     "appsrc name=speech format=time is-live=true min-latency=10000000 "
@@ -63,28 +65,30 @@ private:
   GstClockTime running_time () const;
   void wait_until (GstClockTime time) const;
   void push (std::size_t first);
-  void check_bus (GstClockTime patience, GstMessageType kinds) const;
+  void handle (GstMessage *message) const;
+  void handle_messages () const;
+  void wait_for_end () const;
 
   const PipelineRequest &request_;
   const std::vector<std::int16_t> speech_;
-  GstElementPointer pipeline_, source_, face_;
+  GstElementPointer pipeline_, source_, face_, viewer_;
   GstClockTime start_ = 0; // running time of the first sample
   OnsetWatch onsets_;
   // Of the viewer's thread, which has ended when they are read.
-  std::uint64_t frames_ = 0;
+  std::uint64_t frames_ = 0, late_ = 0;
   GstClockTime first_ = GST_CLOCK_TIME_NONE, end_ = 0, duration_ = 0;
 };
 
 LivePipeline::LivePipeline (const PipelineRequest &request)
     : request_ (request), speech_ (from_first_sound (request.speech, request.avatar)),
       pipeline_ (launch_pipeline (description, "bench pipeline")),
-      source_ (element_of (pipeline_, "speech")), face_ (element_of (pipeline_, "face"))
+      source_ (element_of (pipeline_, "speech")), face_ (element_of (pipeline_, "face")),
+      viewer_ (element_of (pipeline_, "viewer"))
 {
   g_object_set (face_.get (), "avatar", request.avatar.c_str (), "steps", request.steps,
                 "threads", request.threads, "allow-unconsented",
                 gboolean (request.allow_unconsented), nullptr);
-  g_signal_connect (element_of (pipeline_, "viewer").get (), "handoff",
-                    G_CALLBACK (on_picture), this);
+  g_signal_connect (viewer_.get (), "handoff", G_CALLBACK (on_picture), this);
 }
 
 void
@@ -98,6 +102,8 @@ LivePipeline::watch (GstBuffer *buffer, GstPad *pad)
 {
   const GstClockTime shown = running_time ();
   frames_++;
+  const GstClockTime latency = gst_base_sink_get_latency (GST_BASE_SINK (viewer_.get ()));
+  late_ += shown > GST_BUFFER_PTS (buffer) + latency + late;
   if (!GST_CLOCK_TIME_IS_VALID (first_))
     first_ = GST_BUFFER_PTS (buffer);
   duration_ = GST_BUFFER_DURATION (buffer);
@@ -162,32 +168,48 @@ LivePipeline::push (std::size_t first)
   gst_app_src_push_buffer (GST_APP_SRC (source_.get ()), buffer);
 }
 
+// What an application does.
 void
-LivePipeline::check_bus (GstClockTime patience, GstMessageType kinds) const
+LivePipeline::handle (GstMessage *message) const
+{
+  if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_LATENCY)
+    gst_bin_recalculate_latency (GST_BIN (pipeline_.get ()));
+  if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR)
+    throw Error (ErrorCode::failed, request_.avatar, reason_of (*error_of (message)),
+                 "`daetalker info` says what works here");
+}
+
+void
+LivePipeline::handle_messages () const
+{
+  const GstBusPointer bus (gst_element_get_bus (pipeline_.get ()));
+  while (const GstMessagePointer message{gst_bus_pop (bus.get ())})
+    handle (message.get ());
+}
+
+void
+LivePipeline::wait_for_end () const
 {
   const GstBusPointer bus (gst_element_get_bus (pipeline_.get ()));
   const GstMessagePointer message (gst_bus_timed_pop_filtered (
-      bus.get (), patience, GstMessageType (GST_MESSAGE_ERROR | kinds)));
-  if (message && GST_MESSAGE_TYPE (message.get ()) == GST_MESSAGE_ERROR)
-    throw Error (ErrorCode::failed, request_.avatar,
-                 reason_of (*error_of (message.get ())),
-                 "`daetalker info` says what works here");
-  if (!message && patience > 0)
+      bus.get (), 60 * GST_SECOND, GstMessageType (GST_MESSAGE_ERROR | GST_MESSAGE_EOS)));
+  if (!message)
     throw Error (ErrorCode::failed, request_.avatar, "the pipeline stands still",
                  "Run it again with GST_DEBUG=3 and look at what is said last");
+  handle (message.get ());
 }
 
 LiveTiming
 LivePipeline::run (const std::function<void (double)> &on_progress)
 {
   gst_element_set_state (pipeline_.get (), GST_STATE_PLAYING);
-  check_bus (0, GST_MESSAGE_UNKNOWN);
+  handle_messages ();
   start_ = running_time ();
   LiveTiming timing;
   const double cpu_before = process_cpu_seconds ();
   for (std::size_t first = 0; first < request_.samples; first += samples_per_buffer) {
     push (first);
-    check_bus (0, GST_MESSAGE_UNKNOWN);
+    handle_messages ();
     on_progress (double (first) / speech_rate);
   }
   timing.cpu_seconds = process_cpu_seconds () - cpu_before;
@@ -196,9 +218,10 @@ LivePipeline::run (const std::function<void (double)> &on_progress)
   g_object_get (face_.get (), "latency", &latency, nullptr);
   timing.latency_ms = double (latency) / GST_MSECOND;
   gst_app_src_end_of_stream (GST_APP_SRC (source_.get ()));
-  check_bus (60 * GST_SECOND, GST_MESSAGE_EOS);
+  wait_for_end ();
   gst_element_set_state (pipeline_.get (), GST_STATE_NULL); // joins the threads
   timing.frames = frames_;
+  timing.late = late_;
   if (frames_ > 0)
     timing.missing = gst_util_uint64_scale_round (end_ - first_, 1, duration_) - frames_;
   timing.onset_ms = onsets_.delays_ms ();

@@ -9,6 +9,7 @@ namespace daetalker {
 
 struct LiveTiming {
   std::uint64_t frames = 0;  // shown
+  std::uint64_t late = 0;    // of them, by more than 20 ms
   std::uint64_t missing = 0; // from the grid between the first and the last
   double seconds = 0;        // from the first sound to the last
   double cpu_seconds = 0;    // meanwhile, of all threads
@@ -19,7 +20,7 @@ struct LiveTiming {
   int unseen = 0; // onsets after which no picture changed within a second
 };
 
-// Turns of a second of silence and three of the request's speech, from its first sound,
+// Turns of two seconds of silence and two of the request's speech, from its first sound,
 // in buffers of 10 ms, in real time; the request's samples in all.  The face neither
 // blinks nor sways.
 //
