@@ -132,6 +132,22 @@ TEST (TrainEncoder, LearnsResumesAndIsReadByTheEngine)
   EXPECT_GT (then.at ("step"), first.at ("step")) << "it began anew";
   EXPECT_GT (then.at ("explained_variance"), 0.5);
 
+  // Another one begins with what this one knows.
+  EncoderTraining going_on = small_training (0.005);
+  going_on.learning_rate = 0;
+  const std::string other = corpus.encoder () + "-2";
+  train_encoder (speech, other + "-new", going_on);
+  going_on.init = corpus.encoder ();
+  train_encoder (speech, other, going_on);
+  const auto weights = [] (const std::string &encoder) {
+    return load_tensors (encoder + "/model.safetensors").at ("projection.weight");
+  };
+  EXPECT_TRUE (weights (other).equal (weights (corpus.encoder ())));
+  EXPECT_FALSE (weights (other + "-new").equal (weights (corpus.encoder ())));
+  going_on.network.conformer.size = 32;
+  EXPECT_ERROR (train_encoder (speech, other + "-wide", going_on), ErrorCode::wrong_model,
+                "conformer");
+
   torch::NoGradGuard guard;
   const auto encoder = make_speech_encoder (corpus.encoder ());
   EXPECT_EQ (encoder->window ().left, 8);

@@ -243,6 +243,12 @@ add_train_command (CLI::App &app)
                     "Of lips beside latents, in speech2latent's loss")
       ->capture_default_str ();
   command
+      ->add_option ("--pose-smoothing", options->speech2latent.pose_smoothing,
+                    "Frames (odd) over whose mean speech2latent is given the pose: one "
+                    "measured on landmarks trembles with the jaw")
+      ->check (CLI::Range (1, 101))
+      ->capture_default_str ();
+  command
       ->add_option ("--stretch", options->speech2latent.stretch,
                     "Of the motion that speech2latent foretells, which is an average")
       ->check (CLI::Range (0.5, 3.0))

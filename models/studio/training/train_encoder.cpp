@@ -163,6 +163,10 @@ private:
     std::filesystem::create_directories (work_);
     torch::manual_seed (options_.seed);
     Pupil pupil (options_.network, corpus_.mean.size (0));
+    if (!options_.init.empty ()) {
+      const std::string file = options_.init + "/model.safetensors";
+      load_weights (*pupil->student, load_tensors (file), file);
+    }
     if (has_fast_bfloat16 ())
       pupil->to (torch::kBFloat16);
     return pupil;

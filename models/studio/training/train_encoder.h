@@ -14,10 +14,11 @@ namespace daetalker {
 
 struct EncoderTraining {
   LogMelConformerConfig network;
-  int left = 50;               // frames of 20 ms that a frame looks back in each block
-  int batch = 16;              // segments
-  int segment = 150;           // frames
-  double minutes = 60;         // over all resumed runs
+  std::string init;    // folder of an encoder of this shape to begin with, or empty
+  int left = 50;       // frames of 20 ms that a frame looks back in each block
+  int batch = 16;      // segments
+  int segment = 150;   // frames
+  double minutes = 60; // over all resumed runs
   double learning_rate = 1e-3; // falls to a twentieth along a cosine
   double checkpoint_minutes = 3;
   uint64_t seed = 1;

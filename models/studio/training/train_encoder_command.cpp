@@ -57,6 +57,11 @@ add_train_encoder_command (CLI::App &app)
       ->check (CLI::Range (1, 64))
       ->capture_default_str ();
   command
+      ->add_option (
+          "--init", training.init,
+          "Start from the weights of this encoder (a folder), of the same shape")
+      ->check (CLI::ExistingDirectory);
+  command
       ->add_option ("--look-ahead", training.network.look_ahead,
                     "Frames of 20 ms that it hears of the future")
       ->check (CLI::Range (0, 100))

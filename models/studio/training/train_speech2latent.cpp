@@ -42,8 +42,19 @@ struct Segments {
   Tensor features; // [B, 2 * T, F]
   Tensor latents;  // [B, T, Z] normalised
   Tensor pose;     // [B, T, 3]
+  Tensor glide;    // [B, T, 3], the pose without what is faster than a head
   Tensor lips;     // [B, T, 40]
 };
+
+// pose: [T, 3].  A pose from landmarks trembles with the jaw: a network that is given it
+// as it is reads the mouth from it, and misses it where the pose is another one.
+Tensor
+glide_of (const Tensor &pose, int64_t frames)
+{
+  const int64_t reach = frames / 2;
+  const Tensor rows = pose.t ().unsqueeze (0);
+  return torch::avg_pool1d (rows, 2 * reach + 1, 1, reach, false, false)[0].t ();
+}
 
 // The network sees no later frame, so a frame of a segment is computed from what run
 // time knows, and all of them teach; those at a segment's begin know little, as those
@@ -59,10 +70,13 @@ public:
     int64_t longest = 0;
     for (const Sequence &sequence : set.training) {
       targets_.push_back (network->normalise (sequence.latents));
+      glides_.push_back (glide_of (sequence.pose, options.pose_smoothing));
       longest = std::max (longest, sequence.latents.size (0));
     }
-    for (const Sequence &sequence : set.others)
+    for (const Sequence &sequence : set.others) {
       other_targets_.push_back (network->normalise (sequence.latents));
+      other_glides_.push_back (glide_of (sequence.pose, options.pose_smoothing));
+    }
     length_ = std::min<int64_t> (options.segment, longest);
     std::vector<Tensor> features;
     for (const Sequence &sequence : set.training)
@@ -81,7 +95,7 @@ public:
   Segments next ()
   {
     const int64_t others_of_1000 = int64_t (1000 * options_.others_share);
-    std::vector<Tensor> features, latents, pose, lips;
+    std::vector<Tensor> features, latents, pose, glide, lips;
     while (int64_t (features.size ()) < options_.batch) {
       const bool other = !set_.others.empty () && draw (1000) < others_of_1000;
       const std::vector<Sequence> &sequences = other ? set_.others : set_.training;
@@ -95,11 +109,14 @@ public:
       latents.push_back (
           (other ? other_targets_ : targets_)[index].narrow (0, first, length_));
       pose.push_back (sequence.pose.narrow (0, first, length_));
+      glide.push_back (
+          (other ? other_glides_ : glides_)[index].narrow (0, first, length_));
       lips.push_back (sequence.lips.narrow (0, first, length_));
     }
     const Tensor heard = torch::stack (features);
     return {heard + options_.feature_noise * deviation_ * torch::randn_like (heard),
-            torch::stack (latents), torch::stack (pose), torch::stack (lips)};
+            torch::stack (latents), torch::stack (pose), torch::stack (glide),
+            torch::stack (lips)};
   }
 
 private:
@@ -111,7 +128,7 @@ private:
   const SequenceSet &set_;
   const Speech2LatentTraining &options_;
   at::Generator generator_;
-  std::vector<Tensor> targets_, other_targets_;
+  std::vector<Tensor> targets_, other_targets_, glides_, other_glides_;
   int64_t length_ = 0; // frames of a segment
   Tensor deviation_;   // [F], of the features
 };
@@ -229,7 +246,7 @@ private:
         learning_rate_at (options_.learning_rate, adam_.steps (), loop_.done ()));
     const Segments segments = sampler_.next ();
     const auto output =
-        network_->forward (segments.features, segments.pose,
+        network_->forward (segments.features, segments.glide,
                            heard (segments.latents.size (1), options_.window));
     const Tensor latents =
         ((output.latents - segments.latents).square () * importance_).mean ();
@@ -311,9 +328,10 @@ private:
     Speech2Latent network = finished ();
     Tensor errors = torch::zeros ({set_.frames, set_.latent_mean.size (0)});
     for (const Sequence &sequence : set_.training) {
-      const auto output =
-          network->forward (sequence.features.unsqueeze (0), sequence.pose.unsqueeze (0),
-                            heard (sequence.latents.size (0), options_.window));
+      const auto output = network->forward (
+          sequence.features.unsqueeze (0),
+          glide_of (sequence.pose, options_.pose_smoothing).unsqueeze (0),
+          heard (sequence.latents.size (0), options_.window));
       errors.narrow (0, sequence.first, sequence.latents.size (0))
           .copy_ (network->denormalise (output.latents[0]) - sequence.latents);
     }
