@@ -13,7 +13,6 @@
 #include "models/studio/training/listener.h"
 #include "models/studio/training/other_voices.h"
 #include "models/studio/training/region_mask.h"
-#include "models/studio/training/speed_perturbation.h"
 
 namespace daetalker {
 
@@ -101,28 +100,11 @@ find_rest (SequenceSet &set)
   set.facts.rest_pose = to_pose (torch::cat (poses)[row]);
 }
 
-// In rooms and over lines, too: clean is the clip itself.
-Sequence
-at_speed (const Sequence &sequence, const Tensor &wave, double speed, Listener &listener)
-{
-  Sequence result;
-  result.features = listener.listen_augmented (wave_at_speed (wave, speed));
-  result.latents = rows_at_speed (sequence.latents, speed);
-  result.pose = rows_at_speed (sequence.pose, speed);
-  result.lips = rows_at_speed (sequence.lips, speed);
-  const int64_t frames = std::min (result.latents.size (0), result.features.size (0) / 2);
-  for (Tensor *rows : {&result.latents, &result.pose, &result.lips})
-    *rows = rows->narrow (0, 0, frames);
-  result.features = result.features.narrow (0, 0, 2 * frames);
-  return result;
-}
-
 } // namespace
 
 SequenceSet
 make_sequences (const FrameStore &store, const std::string &autoencoder,
-                const std::string &encoder, const std::string &others,
-                const std::vector<double> &speeds)
+                const std::string &encoder, const std::string &others)
 {
   torch::NoGradGuard guard;
   Tensor latents = all_latents (store, autoencoder);
@@ -164,9 +146,6 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
     sequence.lips = clip_lips.narrow (0, 0, frames);
     sequence.first = clip.first;
     (clip.held_out ? set.held_out : set.training).push_back (sequence);
-    if (!clip.held_out)
-      for (const double speed : speeds)
-        set.others.push_back (at_speed (sequence, wave, speed, listener));
     progress.add ();
   }
 
@@ -183,11 +162,9 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
   set.facts.feature_size = int (set.training.at (0).features.size (1));
   find_rest (set);
   if (!others.empty ())
-    for (Sequence &sequence : other_voices (
-             others,
-             [&] (const Tensor &wave) { return listener.listen_augmented (wave); },
-             means[anchor], pose_means[anchor]))
-      set.others.push_back (std::move (sequence));
+    set.others = other_voices (
+        others, [&] (const Tensor &wave) { return listener.listen_augmented (wave); },
+        means[anchor], pose_means[anchor]);
   listener.remember ();
   return set;
 }

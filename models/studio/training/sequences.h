@@ -19,11 +19,11 @@ namespace daetalker {
 struct Sequence {
   torch::Tensor features; // [2 * frames, feature_size], cut as at run time
   torch::Tensor latents;  // [frames, latent_size], moved to the anchor clip's mean,
-                         // without blinks
-  torch::Tensor pose; // [frames, 3] degrees, likewise
-  torch::Tensor lips; // [frames, 40] pixels: landmarks 48 to 67 (x, y) from their
-                      // middle, less the clip's mean
-  int64_t first = -1; // its first frame in the store; -1: of other voices
+                          // without blinks
+  torch::Tensor pose;     // [frames, 3] degrees, likewise
+  torch::Tensor lips;     // [frames, 40] pixels: landmarks 48 to 67 (x, y) from their
+                          // middle, less the clip's mean
+  int64_t first = -1;     // its first frame in the store; -1: of other voices
 };
 
 // What the avatar's description takes from the sequences.
@@ -42,8 +42,7 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE (SequenceFacts, feature_size, rest_latent, re
 struct SequenceSet {
   std::vector<Sequence> training;
   std::vector<Sequence> held_out;
-  std::vector<Sequence> others; // other voices, and this one at other speeds; no figure
-                                // or fact comes from them
+  std::vector<Sequence> others; // other voices; no figure or fact comes from them
   int64_t frames = 0;           // of the store
   torch::Tensor mouth;          // [20, 2] pixels: the mouth's landmarks, on average
   torch::Tensor latent_mean, latent_std; // [latent_size], of the training latents
@@ -57,9 +56,7 @@ struct SequenceSet {
 //                "network", as train_autoencoder writes it
 //   encoder:     the folder of a speech encoder
 //   others:      a folder of other voices (other_voices.h), or empty
-//   speeds:      at which the training's clips are heard as well (speed_perturbation.h)
 SequenceSet make_sequences (const FrameStore &store, const std::string &autoencoder,
-                            const std::string &encoder, const std::string &others = "",
-                            const std::vector<double> &speeds = {});
+                            const std::string &encoder, const std::string &others = "");
 
 } // namespace daetalker

@@ -28,7 +28,6 @@ struct TrainOptions {
   HeldOut held_out;
   std::string held_out_clips; // file of names
   std::string others;         // folder
-  std::vector<double> speeds;
   AutoencoderTraining autoencoder;
   double finish_minutes = 20; // of the UNet, after speech2latent
   Speech2LatentTraining speech2latent;
@@ -97,8 +96,8 @@ run (TrainOptions &options)
 
   const std::string facts = options.work + "/speech2latent.json";
   if (works && (all || options.stage == "speech2latent")) {
-    SequenceSet set = make_sequences (store, autoencoder, options.packing.encoder,
-                                      options.others, options.speeds);
+    SequenceSet set =
+        make_sequences (store, autoencoder, options.packing.encoder, options.others);
     const torch::Tensor importance = latent_importance (store, options.work, set);
     nlohmann::json figures = train_speech2latent (set, importance, options.work,
                                                   autoencoder, options.speech2latent);
@@ -266,14 +265,8 @@ add_train_command (CLI::App &app)
                     "this face (latents, pose, lips), for speech2latent")
       ->check (CLI::ExistingDirectory);
   command
-      ->add_option ("--speeds", options->speeds,
-                    "At which speech2latent hears the person's speech, too, for voices "
-                    "that are higher or lower")
-      ->delimiter (',')
-      ->check (CLI::Range (0.5, 2.0));
-  command
       ->add_option ("--other-voices-share", options->speech2latent.others_share,
-                    "Of speech2latent's segments: other voices and other speeds")
+                    "Of speech2latent's segments")
       ->check (CLI::Range (0.0, 1.0))
       ->capture_default_str ();
   command->add_option ("--seed", autoencoder.seed, "Of all random numbers")
