@@ -16,14 +16,14 @@ struct Speech2LatentTraining {
   Window window{24, 1, 0};     // video frames, at run time
   int batch = 16;              // segments
   int segment = 60;            // video frames
-  double minutes = 20;
+  double minutes = 5;
   double learning_rate = 2e-3; // falls to a twentieth along a cosine
   double pose_weight = 1;
   double lip_weight = 1;
   int pose_smoothing = 9; // odd; frames over whose mean the pose is given, 1: its own
   // What is foretold is an average, and moves less than any of the things it may be: the
   // finished network's latents are stretched about their mean by as much.
-  double stretch = 1.1;
+  double stretch = 1.2;
   double feature_noise = 0.1; // added, of the features' standard deviation
   int mouth_pages = 6000; // real frames whose mouths are shown (eigenfaces only); 0: none
   double others_share = 0.4; // of the segments, where there are other voices
