@@ -31,10 +31,15 @@ small_book (double gain, double continuity)
   return config;
 }
 
+Tensor
+seeded_frames ()
+{
+  torch::manual_seed (5);
+  return torch::randn ({frames, size});
+}
+
 class MouthBookTest : public testing::Test {
 protected:
-  MouthBookTest () { torch::manual_seed (5); }
-
   MouthBook open (double gain, double continuity) const
   {
     MouthBook book (size, small_book (gain, continuity));
@@ -43,7 +48,7 @@ protected:
   }
 
   torch::NoGradGuard no_grad;
-  const Tensor filmed = torch::randn ({frames, size});
+  const Tensor filmed = seeded_frames ();
 };
 
 double
