@@ -351,7 +351,7 @@ TEST (Latency, IsMeasuredAndFollowsTheMeasurement)
   TestBundle slower (slow_render (slower_ms));
   r.set_caps ();
   g_object_set (r.element, "avatar", slower.c_str (), nullptr);
-  for (int n = 0; n < 300 && latency < slower_ms * GST_MSECOND; n++) {
+  for (int n = 0; n < 300 && latency < (guint64)slower_ms * GST_MSECOND; n++) {
     r.red_of (0.5, n);
     g_object_get (r.element, "latency", &latency, nullptr);
   }

@@ -143,8 +143,9 @@ TEST (Rest, OfTheBinSilencesTheSoundAndTheFaceUpToTheSameTime)
   ASSERT_GT (end, GST_SECOND);
   ASSERT_LT (end, 3 * GST_SECOND);
   for (const auto &[time, value] : sound.value)
-    if (time > 40 * GST_MSECOND) // what waits at the sink has gone out
+    if (time > 40 * GST_MSECOND) { // what waits at the sink has gone out
       EXPECT_EQ (value == 0, time < end) << GST_TIME_AS_MSECONDS (time);
+    }
 
   ASSERT_EQ (face.value.size (), 100u);
   const GstClockTime frame = 40 * GST_MSECOND;

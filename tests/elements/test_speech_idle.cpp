@@ -153,8 +153,9 @@ TEST (Sway, GoesOnAfterAGap)
   double before = 0;
   for (gsize i = 0; i < moved.size (); i++) {
     const double sway = moved[i].pose[0] - still[i].pose[0];
-    if (i > 0)
+    if (i > 0) {
       EXPECT_LT (std::fabs (sway - before), 1) << i;
+    }
     before = sway;
   }
 }
