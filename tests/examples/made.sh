@@ -6,7 +6,7 @@
 # A bundle of the arithmetic engine in the folder `avatar`.
 make_avatar () {
   mkdir avatar
-  head -c 64 /dev/zero >avatar/weights.bin
+  printf '\0\0\200?%.0s' {1..16} >avatar/weights.bin # float32, 1
   cat >avatar/avatar.json <<JSON
 { "name": "arithmetic", "license": "CC0-1.0", "width": 64, "height": 48, "fps": [25, 1],
   "window": { "left": 3, "chunk": 1, "right": 2 },
@@ -18,12 +18,15 @@ make_avatar () {
 JSON
 }
 
-# make_silence FILE SAMPLES: a WAV file of so many, 16 kHz, 16 bits, mono.
-make_silence () {
+# make_level FILE SAMPLES LEVEL: a WAV file of so many, 16 kHz, 16 bits, mono, all alike.
+make_level () {
   python3 -c 'import sys, wave; sound = wave.open(sys.argv[1], "wb"); sound.setnchannels(1)
-sound.setsampwidth(2); sound.setframerate(16000); sound.writeframes(bytes(2 * int(sys.argv[2])))' \
-    "$1" "$2"
+sound.setsampwidth(2); sound.setframerate(16000)
+sound.writeframes(int(sys.argv[3]).to_bytes(2, "little") * int(sys.argv[2]))' "$@"
 }
+
+# make_silence FILE SAMPLES
+make_silence () { make_level "$1" "$2" 0; }
 
 # make_mute_video FILE
 make_mute_video () {

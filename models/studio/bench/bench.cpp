@@ -39,6 +39,7 @@ request_of (const BenchOptions &options)
 {
   PipelineRequest request;
   request.avatar = require_avatar (options.avatar);
+  request.sound = options.audio.empty () ? "made speech" : options.audio;
   request.speech = options.audio.empty () ? made_speech () : read_sound (options.audio);
   if (request.speech.empty ())
     throw Error (ErrorCode::wrong_model, options.audio, "its sound has no samples",
@@ -65,18 +66,34 @@ json_of (const EvaluationTime &time)
           {"gflop_per_s", time.gflop_per_s ()}};
 }
 
+class SecondsProgress {
+public:
+  SecondsProgress (const std::string &what, double seconds)
+      : all_ (std::size_t (std::ceil (seconds))), progress_ (what, all_)
+  {
+  }
+
+  void reach (double seconds)
+  {
+    const std::size_t now = std::min (all_, std::size_t (std::ceil (seconds)));
+    progress_.add (now - reached_);
+    reached_ = now;
+  }
+
+private:
+  const std::size_t all_;
+  Progress progress_;
+  std::size_t reached_ = 0;
+};
+
 json
 bench_pipeline (const PipelineRequest &request)
 {
   const double seconds = double (request.samples) / speech_rate;
-  Progress progress ("speech to face, s", std::size_t (std::ceil (seconds)));
-  std::size_t shown = 0;
-  const PipelineTiming timing = time_pipeline (request, [&] (double made) {
-    const auto done = std::size_t (std::min (made, seconds));
-    progress.add (done - shown);
-    shown = done;
-  });
-  progress.add (std::size_t (std::ceil (seconds)) - shown);
+  SecondsProgress progress ("speech to face, s", seconds);
+  const PipelineTiming timing =
+      time_pipeline (request, [&] (double made) { progress.reach (made); });
+  progress.reach (seconds);
   const double frames = double (timing.frames);
   return {{"seconds", seconds},
           {"frames", timing.frames},
@@ -99,13 +116,10 @@ json
 bench_live (PipelineRequest request, double seconds)
 {
   request.samples = std::size_t (std::llround (seconds * speech_rate));
-  Progress progress ("live, s", std::size_t (std::ceil (seconds)));
-  std::size_t shown = 0;
-  const LiveTiming timing = time_live (request, [&] (double played) {
-    progress.add (std::size_t (played) - shown);
-    shown = std::size_t (played);
-  });
-  progress.add (std::size_t (std::ceil (seconds)) - shown);
+  SecondsProgress progress ("live, s", seconds);
+  const LiveTiming timing =
+      time_live (request, [&] (double played) { progress.reach (played); });
+  progress.reach (seconds);
   json figures = {{"seconds", timing.seconds},
                   {"frames", timing.frames},
                   {"late", timing.late},

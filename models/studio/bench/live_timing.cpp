@@ -80,7 +80,7 @@ private:
 };
 
 LivePipeline::LivePipeline (const PipelineRequest &request)
-    : request_ (request), speech_ (from_first_sound (request.speech, request.avatar)),
+    : request_ (request), speech_ (from_first_sound (request.speech, request.sound)),
       pipeline_ (launch_pipeline (description, "bench pipeline")),
       source_ (element_of (pipeline_, "speech")), face_ (element_of (pipeline_, "face")),
       viewer_ (element_of (pipeline_, "viewer"))

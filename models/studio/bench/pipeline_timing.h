@@ -13,6 +13,7 @@ namespace daetalker {
 
 struct PipelineRequest {
   std::string avatar;               // the bundle's folder
+  std::string sound;                // what errors call the speech
   std::vector<std::int16_t> speech; // 16 kHz, mono; not empty
   std::size_t samples = 0;          // to play: of `speech`, repeated if need be
   int steps = 1;
