@@ -194,6 +194,7 @@ private:
     info_.latent_deviation = speech2latent_->latent_deviation ();
     speech2latent_->to (placement_.device);
     speech2latent_->eval ();
+    settle (*speech2latent_);
   }
 
   void load_autoencoder (const AutoencoderConfig &config)
@@ -226,6 +227,7 @@ private:
     } else {
       SemanticEncoder encoder (config.encoder);
       load (*encoder, encoder_weights);
+      settle (*encoder);
       encode_ = [encoder] (const torch::Tensor &pictures) mutable {
         return encoder->forward (pictures);
       };

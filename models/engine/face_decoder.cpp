@@ -19,8 +19,7 @@ FaceDecoder::FaceDecoder (UNet unet, const torch::Tensor &noise, Prediction pred
       combiner_ (max_batch)
 {
   const Computation computation;
-  if (Eigenfaces eigenfaces = unet_->eigenfaces ())
-    eigenfaces->settle ();
+  settle (*unet_);
   device_->run ([this] {
     last_step_ = unet_->prepare (
         noise_, torch::full ({1}, diffusion_steps - 1, noise_.options ()));

@@ -58,48 +58,9 @@ group_norm32 (int channels)
 }
 
 torch::nn::Conv2d
-conv (int in, int out, int kernel)
+conv_of_points (int in, int out)
 {
-  return torch::nn::Conv2d (
-      torch::nn::Conv2dOptions (in, out, kernel).padding (kernel / 2));
-}
-
-// [4 * out, in, 2, 2]: of each phase of the output's pixels.
-Tensor
-kernels_of_enlarged (const torch::nn::Conv2d &conv)
-{
-  // Rows: phases; columns: the kernel's taps that fall on the first and on the second of
-  // the two pixels that it meets.
-  const Tensor &weight = conv->weight;
-  // Filled on the device: what comes from the host cannot be recorded as a CUDA graph.
-  const Tensor taps = torch::zeros (
-      {2, 2, 3}, weight.options ().dtype (torch::kFloat).requires_grad (false));
-  taps[0][0].slice (0, 0, 1).fill_ (1);
-  taps[0][1].slice (0, 1, 3).fill_ (1);
-  taps[1][0].slice (0, 0, 2).fill_ (1);
-  taps[1][1].slice (0, 2, 3).fill_ (1);
-  return torch::einsum ("pak,qbl,oikl->pqoiab", {taps, taps, weight.to (torch::kFloat)})
-      .flatten (0, 2)
-      .to (weight.scalar_type ())
-      .contiguous (at::MemoryFormat::ChannelsLast);
-}
-
-Tensor
-conv_of_enlarged (const torch::nn::Conv2d &conv, const Tensor &x, const Tensor &kernels)
-{
-  const int64_t out = conv->weight.size (0);
-  // Row i of what comes out has met the rows i-1 and i: phase 1 is found one further on.
-  const Tensor all = torch::conv2d (x.contiguous (at::MemoryFormat::ChannelsLast),
-                                    kernels, conv->bias.repeat ({4}), 1, 1)
-                         .permute ({0, 2, 3, 1})
-                         .contiguous (); // [B, H+1, W+1, phase y, phase x, out]
-  const int64_t batch = x.size (0), height = x.size (2), width = x.size (3);
-  const int64_t pixel = 4 * out, row = (width + 1) * pixel;
-  return all
-      .as_strided ({batch, height, 2, width, 2, out},
-                   {(height + 1) * row, row, row + 2 * out, pixel, pixel + out, 1})
-      .reshape ({batch, 2 * height, 2 * width, out})
-      .permute ({0, 3, 1, 2});
+  return torch::nn::Conv2d (torch::nn::Conv2dOptions (in, out, 1));
 }
 
 void
@@ -123,22 +84,22 @@ ResBlockImpl::ResBlockImpl (const Options &options)
     : resample_ (options.resample), dropout_ (options.dropout)
 {
   in_norm_ = group_norm32 (options.in);
-  in_conv_ = conv (options.in, options.out, 3);
+  in_conv_ = Conv3x3 (options.in, options.out);
   // Indices as in the Python lists: 1 is SiLU; 2 of out_layers is Dropout.
   register_module ("in_layers",
                    holder ({{"0", in_norm_.ptr ()}, {"2", in_conv_.ptr ()}}));
   if (options.embed_channels > 0) {
     time_ = torch::nn::Linear (options.embed_channels, 2 * options.out);
-    z_ = torch::nn::Linear (options.style_channels, options.out);
+    z_ = RowLinear (options.style_channels, options.out);
     out_norm_ = group_norm32 (options.out);
-    out_conv_ = zeroed (conv (options.out, options.out, 3));
+    out_conv_ = zeroed (Conv3x3 (options.out, options.out));
     register_module ("emb_layers", holder ({{"1", time_.ptr ()}}));
     register_module ("cond_emb_layers", holder ({{"1", z_.ptr ()}}));
     register_module ("out_layers",
                      holder ({{"0", out_norm_.ptr ()}, {"3", out_conv_.ptr ()}}));
   }
   if (options.in != options.out)
-    skip_ = register_module ("skip_connection", conv (options.in, options.out, 1));
+    skip_ = register_module ("skip_connection", conv_of_points (options.in, options.out));
 }
 
 Tensor
@@ -147,7 +108,7 @@ ResBlockImpl::forward (Tensor x, const Condition &condition)
   Tensor h = norm_modulate_silu (x, as_row (in_norm_->weight), as_row (in_norm_->bias),
                                  in_norm_->options.num_groups ());
   if (resample_ == Resample::up) {
-    h = convolve_enlarged (h, condition);
+    h = in_conv_->forward_enlarged (h);
     x = enlarged_twice (x);
   } else if (resample_ == Resample::down) {
     h = in_conv_ (torch::avg_pool2d (h, 2));
@@ -158,7 +119,7 @@ ResBlockImpl::forward (Tensor x, const Condition &condition)
 
   if (out_norm_) {
     const BlockTable time = condition.tables != nullptr ? condition.tables->at (this)
-                                                        : time_table (condition.time);
+                                                        : table (condition.time);
     const Tensor by_z = 1 + z_ (condition.z);
     h = norm_modulate_silu (h, time.scale * by_z, time.shift * by_z,
                             out_norm_->options.num_groups ());
@@ -169,37 +130,13 @@ ResBlockImpl::forward (Tensor x, const Condition &condition)
   return (skip_ ? skip_ (x) : x) + h;
 }
 
-Tensor
-ResBlockImpl::convolve_enlarged (const Tensor &x, const Condition &condition)
-{
-  if (condition.tables != nullptr)
-    return conv_of_enlarged (in_conv_, x, condition.tables->at (this).kernels);
-  // To make the kernels costs more than they save where there are few pixels.
-  constexpr int64_t enough = 32 * 32;
-  return x.size (2) * x.size (3) < enough
-             ? in_conv_ (enlarged_twice (x))
-             : conv_of_enlarged (in_conv_, x, kernels_of_enlarged (in_conv_));
-}
-
 BlockTable
 ResBlockImpl::table (const Tensor &time)
-{
-  BlockTable table = time_table (time);
-  if (resample_ == Resample::up)
-    table.kernels = kernels_of_enlarged (in_conv_);
-  return table;
-}
-
-// Norm's affine part, scale and shift by time and scale by z are one scale and one shift:
-// ((n*g + b) * (1+s_t) + shift_t) * (1+s_z).  Here is what z has no part in.
-BlockTable
-ResBlockImpl::time_table (const Tensor &time)
 {
   const auto parts = time_ (time).chunk (2, 1);
   const Tensor by_time = 1 + parts[0];
   return {as_row (out_norm_->weight) * by_time,
-          as_row (out_norm_->bias) * by_time + parts[1],
-          {}};
+          as_row (out_norm_->bias) * by_time + parts[1]};
 }
 
 // ---- AttentionBlock ------------------------------------------------------------
@@ -234,7 +171,7 @@ AttentionBlockImpl::forward (const Tensor &x)
 // ---- Stage -----------------------------------------------------------------------
 
 void
-StageImpl::set_stem (torch::nn::Conv2d stem)
+StageImpl::set_stem (Conv3x3 stem)
 {
   stem_ = register_module (next_name (), stem);
 }

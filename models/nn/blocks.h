@@ -8,6 +8,9 @@
 
 #include <unordered_map>
 
+#include "models/nn/conv3x3.h"
+#include "models/nn/row_linear.h"
+
 namespace daetalker {
 
 // How a residual block changes the side of its feature map.
@@ -15,11 +18,9 @@ enum class Resample { none, up, down };
 
 class ResBlockImpl;
 
-// What a residual block makes of the time and of its weights, for many evaluations at one
-// time.
+// What a residual block makes of the time, for many evaluations at one time.
 struct BlockTable {
   torch::Tensor scale, shift; // of its second norm, [B or 1, channels] float32
-  torch::Tensor kernels;      // kernels_of_enlarged (), of a block that enlarges
 };
 using BlockTables = std::unordered_map<const ResBlockImpl *, BlockTable>;
 
@@ -34,14 +35,8 @@ struct Condition {
 // GroupNorm32: min(32, channels) groups, eps 1e-5.
 torch::nn::GroupNorm group_norm32 (int channels);
 
-torch::nn::Conv2d conv (int in, int out, int kernel);
-
-// conv (x enlarged twice by its nearest neighbours), of a 3x3 convolution, in 4/9 of the
-// arithmetic: between its neighbours' copies a kernel meets 2x2 different pixels only.
-// `kernels` are of kernels_of_enlarged ().
-torch::Tensor conv_of_enlarged (const torch::nn::Conv2d &conv, const torch::Tensor &x,
-                                const torch::Tensor &kernels);
-torch::Tensor kernels_of_enlarged (const torch::nn::Conv2d &conv);
+// 1x1.
+torch::nn::Conv2d conv_of_points (int in, int out);
 
 // Weights of convolutions to `type`, channels-last; everything else stays float32
 // (norms and embeddings are small and want the precision).
@@ -66,18 +61,19 @@ public:
   // x: [B, in, H, W] -> [B, out, H', W'].  B of the condition may be 1.
   torch::Tensor forward (torch::Tensor x, const Condition &condition);
 
+  // Norm's affine part, scale and shift by time and scale by z are one scale and one
+  // shift: ((n*g + b) * (1+s_t) + shift_t) * (1+s_z).  Here is what z has no part in.
   // time: as in Condition.
   BlockTable table (const torch::Tensor &time);
 
 private:
-  torch::Tensor convolve_enlarged (const torch::Tensor &x, const Condition &condition);
-  BlockTable time_table (const torch::Tensor &time);
-
   Resample resample_;
   double dropout_;
   torch::nn::GroupNorm in_norm_{nullptr}, out_norm_{nullptr};
-  torch::nn::Conv2d in_conv_{nullptr}, out_conv_{nullptr}, skip_{nullptr};
-  torch::nn::Linear time_{nullptr}, z_{nullptr};
+  Conv3x3 in_conv_{nullptr}, out_conv_{nullptr};
+  torch::nn::Conv2d skip_{nullptr};
+  torch::nn::Linear time_{nullptr};
+  RowLinear z_{nullptr};
 };
 TORCH_MODULE (ResBlock);
 
@@ -97,19 +93,19 @@ TORCH_MODULE (AttentionBlock);
 // One entry of input_blocks / output_blocks: what runs one after the other.
 class StageImpl : public torch::nn::Module {
 public:
-  void set_stem (torch::nn::Conv2d conv);
+  void set_stem (Conv3x3 conv);
   void add (ResBlock block);
   void add (AttentionBlock block);
   torch::Tensor forward (torch::Tensor x, const Condition &condition);
 
   // What comes after the stem.
   torch::Tensor forward_blocks (torch::Tensor x, const Condition &condition);
-  torch::nn::Conv2d stem () const { return stem_; }
+  Conv3x3 stem () const { return stem_; }
 
 private:
   std::string next_name () { return std::to_string (children ().size ()); }
 
-  torch::nn::Conv2d stem_{nullptr};
+  Conv3x3 stem_{nullptr};
   // In the order of calling; at most one of the pair is set.
   std::vector<std::pair<ResBlock, AttentionBlock>> steps_;
 };

@@ -11,4 +11,5 @@
 #define DAETALKER_CLONES
 #endif
 // Across the clones' borders the compiler does not inline by itself.
-#define DAETALKER_INLINE inline __attribute__ ((always_inline))
+#define DAETALKER_ALWAYS __attribute__ ((always_inline)) // of a lambda
+#define DAETALKER_INLINE inline DAETALKER_ALWAYS

@@ -14,8 +14,8 @@ namespace nn = torch::nn;
 // ---- feed-forward ---------------------------------------------------------------
 
 FeedForwardImpl::FeedForwardImpl (const ConformerConfig &config)
-    : inner_ (register_module ("inner", nn::Linear (config.size, config.feed_forward))),
-      outer_ (register_module ("outer", nn::Linear (config.feed_forward, config.size))),
+    : inner_ (register_module ("inner", RowLinear (config.size, config.feed_forward))),
+      outer_ (register_module ("outer", RowLinear (config.feed_forward, config.size))),
       dropout_ (config.dropout)
 {
   register_module ("dropout", dropout_);
@@ -31,15 +31,14 @@ FeedForwardImpl::forward (const torch::Tensor &x)
 
 SelfAttentionImpl::SelfAttentionImpl (const ConformerConfig &config)
     : heads_ (config.heads),
-      qkv_ (register_module ("qkv", nn::Linear (config.size, 3 * config.size))),
-      out_ (register_module ("out", nn::Linear (config.size, config.size))),
+      qkv_ (register_module ("qkv", RowLinear (config.size, 3 * config.size))),
+      out_ (register_module ("out", RowLinear (config.size, config.size))),
       dropout_ (config.dropout)
 {
   register_module ("dropout", dropout_);
   if (!config.relative_positions)
     return;
-  position_ = register_module (
-      "position", nn::Linear (nn::LinearOptions (config.size, config.size).bias (false)));
+  position_ = register_module ("position", RowLinear (config.size, config.size, false));
   const int64_t head_size = config.size / config.heads;
   bias_u_ = register_parameter ("bias_u", torch::empty ({heads_, head_size}));
   bias_v_ = register_parameter ("bias_v", torch::empty ({heads_, head_size}));
@@ -59,6 +58,21 @@ by_key (const torch::Tensor &scores)
   return packed.as_strided ({packed.size (0), packed.size (1), frames, keys},
                             {packed.stride (0), packed.stride (1), width - 1, 1},
                             packed.storage_offset () + frames - 1);
+}
+
+// In a stream the positions are the same ones at every step, once its past is full.
+torch::Tensor
+SelfAttentionImpl::places (const torch::Tensor &positions, Past *past)
+{
+  if (past != nullptr && past->positions.is_same (positions))
+    return past->places;
+  const auto places =
+      position_ (positions).view ({-1, heads_, positions.size (1) / heads_});
+  if (past != nullptr) {
+    past->positions = positions;
+    past->places = places;
+  }
+  return places;
 }
 
 torch::Tensor
@@ -88,7 +102,7 @@ SelfAttentionImpl::forward (const torch::Tensor &x, const torch::Tensor &positio
   if (position_.is_empty ()) {
     scores = torch::matmul ((q * scale).transpose (1, 2), k);
   } else {
-    const auto p = position_ (positions).view ({-1, heads_, head_size});
+    const auto p = places (positions, past);
     const auto content = ((q + bias_u_) * scale).transpose (1, 2);
     const auto place = ((q + bias_v_) * scale).transpose (1, 2);
     scores = torch::matmul (content, k) +
@@ -110,13 +124,9 @@ ConvolutionImpl::ConvolutionImpl (const ConformerConfig &config)
                     ? std::array<int64_t, 2>{config.kernel - 1, 0}
                     : std::array<int64_t, 2>{config.kernel / 2, config.kernel / 2}),
       inner_ (register_module (
-          "inner",
-          nn::Linear (
-              nn::LinearOptions (config.size, 2 * config.size).bias (config.conv_bias)))),
-      outer_ (register_module (
-          "outer",
-          nn::Linear (
-              nn::LinearOptions (config.size, config.size).bias (config.conv_bias)))),
+          "inner", RowLinear (config.size, 2 * config.size, config.conv_bias))),
+      outer_ (register_module ("outer",
+                               RowLinear (config.size, config.size, config.conv_bias))),
       depthwise_ (register_module (
           "depthwise",
           nn::Conv1d (nn::Conv1dOptions (config.size, config.size, config.kernel)
@@ -269,8 +279,16 @@ ConformerImpl::run (torch::Tensor x, const torch::Tensor &mask, Past *past)
     // ESPnet's positional encoding module has the dropout of the input.
     const int64_t last = x.size (1) - 1;
     const int64_t first = last + (past ? past->frames : 0);
-    positions =
-        dropout_ (relative_position_encoding (first, last, x.size (2), x.options ()));
+    if (past != nullptr && past->positions.defined () && past->last == last &&
+        past->positions.size (0) == first + last + 1)
+      positions = past->positions;
+    else
+      positions =
+          dropout_ (relative_position_encoding (first, last, x.size (2), x.options ()));
+    if (past != nullptr) {
+      past->positions = positions;
+      past->last = last;
+    }
     x = dropout_ (x);
   }
   for (size_t i = 0; i < blocks_->size (); i++) {

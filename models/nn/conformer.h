@@ -34,6 +34,8 @@
 #include <torch/torch.h>
 #include <vector>
 
+#include "models/nn/row_linear.h"
+
 namespace daetalker {
 
 class FeedForwardImpl : public torch::nn::Module {
@@ -42,7 +44,7 @@ public:
   torch::Tensor forward (const torch::Tensor &x); // [B, T, D] -> [B, T, D]
 
 private:
-  torch::nn::Linear inner_{nullptr}, outer_{nullptr};
+  RowLinear inner_{nullptr}, outer_{nullptr};
   torch::nn::Dropout dropout_{nullptr};
 };
 TORCH_MODULE (FeedForward);
@@ -56,6 +58,8 @@ public:
   // What is kept of the frames before.
   struct Past {
     torch::Tensor keys, values; // [B, P, heads, D / heads]; undefined: none yet
+    torch::Tensor positions;    // the last ones, and what the weights make of them
+    torch::Tensor places;       // [P + 2T-1, heads, D / heads]
   };
 
   // x: [B, T, D].  positions: [P + 2T-1, D] from relative_position_encoding(), unused
@@ -68,8 +72,10 @@ public:
                          int64_t left = 0);
 
 private:
+  torch::Tensor places (const torch::Tensor &positions, Past *past);
+
   int64_t heads_;
-  torch::nn::Linear qkv_{nullptr}, out_{nullptr}, position_{nullptr};
+  RowLinear qkv_{nullptr}, out_{nullptr}, position_{nullptr};
   torch::Tensor bias_u_, bias_v_; // [heads, D / heads]
   torch::nn::Dropout dropout_{nullptr};
 };
@@ -88,7 +94,7 @@ public:
 
 private:
   const std::array<int64_t, 2> padding_; // frames before and after
-  torch::nn::Linear inner_{nullptr}, outer_{nullptr};
+  RowLinear inner_{nullptr}, outer_{nullptr};
   torch::nn::Conv1d depthwise_{nullptr};
   // One of the three is set.
   torch::nn::BatchNorm1d batch_norm_{nullptr};
@@ -136,8 +142,10 @@ public:
 
   // What a stream keeps, so that each of its frames is computed once.
   struct Past {
-    int64_t left = 0;   // frames before its own that a frame looks at, in each block
-    int64_t frames = 0; // of them that are there
+    int64_t left = 0;        // frames before its own that a frame looks at, in each block
+    int64_t frames = 0;      // of them that are there
+    torch::Tensor positions; // of the last call, whose latest distance was -last
+    int64_t last = 0;
     std::vector<ConformerBlockImpl::Past> blocks;
   };
 

@@ -9,10 +9,11 @@
 #include <torch/torch.h>
 
 #include "models/nn/packed_rows.h"
+#include "models/nn/settling.h"
 
 namespace daetalker {
 
-class EigenfacesImpl : public torch::nn::Module {
+class EigenfacesImpl : public torch::nn::Module, public Settling {
 public:
   // `side`: of the pictures that they see, brightness at half of it, colour at a
   // quarter; a multiple of 4.  `count`: of the components.
@@ -32,10 +33,9 @@ public:
   Planes decode (const torch::Tensor &z);
   torch::Tensor picture (const Planes &planes) const;
 
-  // For drawing, once the module is on its device: constants go there too, and on the CPU
-  // decode () reads a packed copy of the components from now on.  Neither may change
-  // afterwards.
-  void settle ();
+  // For drawing: constants go to the device too, and on the CPU decode () reads a packed
+  // copy of the components from now on.
+  void settle () override;
 
   int64_t count () const { return directions_.size (0); }
   int side () const { return side_; }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/nn/fused_norm.h"
 
-#include "models/nn/clones.h"
+#include "models/nn/lanes.h"
 
 #include <ATen/Parallel.h>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 namespace daetalker {
@@ -15,77 +14,22 @@ namespace {
 // of a 256x256 map exact to float32.
 constexpr int64_t block = 64;
 
-DAETALKER_INLINE float
-load (const float *p)
-{
-  return *p;
-}
-
-DAETALKER_INLINE float
-load (const uint16_t *p) // bfloat16
-{
-  uint32_t bits = uint32_t (*p) << 16;
-  float value;
-  std::memcpy (&value, &bits, sizeof value);
-  return value;
-}
-
-DAETALKER_INLINE void
-store (float *p, float value)
-{
-  *p = value;
-}
-
-// Round to nearest even.
-DAETALKER_INLINE void
-store (uint16_t *p, float value)
-{
-  uint32_t bits;
-  std::memcpy (&bits, &value, sizeof bits);
-  *p = uint16_t ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-// exp by 2^n * 2^f with a degree-5 polynomial for 2^f on [-0.5, 0.5]: relative
-// error below 3e-7, no branches, no table.
-DAETALKER_INLINE float
-fast_exp (float x)
-{
-  float y = x * 1.44269504f;
-  y = y > -126.f ? y : -126.f;
-  y = y < 126.f ? y : 126.f;
-  // Adding and taking away 1.5 * 2^23 rounds to the nearest whole number.
-  float n = (y + 12582912.f) - 12582912.f;
-  float f = y - n;
-  float p = 1.33335581e-3f;
-  p = p * f + 9.61812911e-3f;
-  p = p * f + 5.55041087e-2f;
-  p = p * f + 2.40226507e-1f;
-  p = p * f + 6.93147181e-1f;
-  p = p * f + 1.f;
-  int32_t bits = (int32_t (n) + 127) << 23;
-  float scale;
-  std::memcpy (&scale, &bits, sizeof scale);
-  return p * scale;
-}
-
-DAETALKER_INLINE float
-sigmoid (float x)
-{
-  return 1.f / (1.f + fast_exp (-x));
-}
-
 // Adds sum and sum of squares per channel of `pixels` pixels to `sum`, `square`.
 template <typename T>
 DAETALKER_CLONES void
 accumulate (const T *__restrict x, int64_t pixels, int64_t channels,
             float *__restrict sum, float *__restrict square)
 {
-  for (int64_t i = 0; i < pixels; i++, x += channels)
-    for (int64_t c = 0; c < channels; c++) {
-      float v = load (x + c);
-      sum[c] += v;
-      square[c] += v * v;
+  for_each_lanes (channels, [&] (int64_t c, int64_t count) DAETALKER_ALWAYS {
+    Lanes first = load (sum + c, count), second = load (square + c, count);
+    for (int64_t i = 0; i < pixels; i++) {
+      const Lanes v = load (x + i * channels + c, count);
+      first += v;
+      second += v * v;
     }
+    store (sum + c, first, count);
+    store (square + c, second, count);
+  });
 }
 
 template <typename T>
@@ -94,13 +38,21 @@ activate (const T *__restrict x, T *__restrict y, int64_t pixels, int64_t channe
           const float *__restrict a, const float *__restrict b)
 {
   for (int64_t i = 0; i < pixels; i++, x += channels, y += channels)
-    for (int64_t c = 0; c < channels; c++) {
-      float z = load (x + c) * a[c] + b[c];
-      store (y + c, z * sigmoid (z));
-    }
+    for_each_lanes (channels, [&] (int64_t c, int64_t count) DAETALKER_ALWAYS {
+      const Lanes z = load (x + c, count) * load (a + c, count) + load (b + c, count);
+      store (y + c, z * sigmoid (z), count);
+    });
 }
 
-// Adds, per channel, dz and dz * x, where z = x * a + b, y = silu(z).
+// Of y = silu(z), where z = x * a + b.
+DAETALKER_INLINE Lanes
+gradient_of_z (const Lanes &z, const Lanes &dy)
+{
+  const Lanes s = sigmoid (z);
+  return dy * (s + z * s * (1.f - s));
+}
+
+// Adds, per channel, dz and dz * x.
 template <typename T>
 DAETALKER_CLONES void
 accumulate_gradient (const T *__restrict x, const T *__restrict dy, int64_t pixels,
@@ -108,15 +60,19 @@ accumulate_gradient (const T *__restrict x, const T *__restrict dy, int64_t pixe
                      const float *__restrict b, float *__restrict sum_dz,
                      float *__restrict sum_dzx)
 {
-  for (int64_t i = 0; i < pixels; i++, x += channels, dy += channels)
-    for (int64_t c = 0; c < channels; c++) {
-      float v = load (x + c);
-      float z = v * a[c] + b[c];
-      float s = sigmoid (z);
-      float dz = load (dy + c) * (s + z * s * (1.f - s));
-      sum_dz[c] += dz;
-      sum_dzx[c] += dz * v;
+  for_each_lanes (channels, [&] (int64_t c, int64_t count) DAETALKER_ALWAYS {
+    Lanes first = load (sum_dz + c, count), second = load (sum_dzx + c, count);
+    const Lanes scale = load (a + c, count), shift = load (b + c, count);
+    for (int64_t i = 0; i < pixels; i++) {
+      const Lanes v = load (x + i * channels + c, count);
+      const Lanes dz =
+          gradient_of_z (v * scale + shift, load (dy + i * channels + c, count));
+      first += dz;
+      second += dz * v;
     }
+    store (sum_dz + c, first, count);
+    store (sum_dzx + c, second, count);
+  });
 }
 
 // dx = dz * a - (p + x * q)
@@ -128,13 +84,12 @@ activate_gradient (const T *__restrict x, const T *__restrict dy, T *__restrict 
                    const float *__restrict q)
 {
   for (int64_t i = 0; i < pixels; i++, x += channels, dy += channels, dx += channels)
-    for (int64_t c = 0; c < channels; c++) {
-      float v = load (x + c);
-      float z = v * a[c] + b[c];
-      float s = sigmoid (z);
-      float dz = load (dy + c) * (s + z * s * (1.f - s));
-      store (dx + c, dz * a[c] - p[c] - v * q[c]);
-    }
+    for_each_lanes (channels, [&] (int64_t c, int64_t count) DAETALKER_ALWAYS {
+      const Lanes v = load (x + c, count), scale = load (a + c, count);
+      const Lanes dz =
+          gradient_of_z (v * scale + load (b + c, count), load (dy + c, count));
+      store (dx + c, dz * scale - load (p + c, count) - v * load (q + c, count), count);
+    });
 }
 
 struct Shape {

@@ -5,9 +5,9 @@ namespace daetalker {
 
 LogMelConformerImpl::LogMelConformerImpl (const LogMelConformerConfig &config)
     : config_ (config), log_mel_ (config.log_mel),
-      projection_ (register_module (
-          "projection",
-          torch::nn::Linear (config.log_mel.feature_size (), config.conformer.size))),
+      projection_ (
+          register_module ("projection", RowLinear (config.log_mel.feature_size (),
+                                                    config.conformer.size))),
       conformer_ (register_module ("conformer", Conformer (config.conformer)))
 {
 }

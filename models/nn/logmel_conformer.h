@@ -46,7 +46,7 @@ private:
 
   const LogMelConformerConfig config_;
   LogMel log_mel_;
-  torch::nn::Linear projection_{nullptr};
+  RowLinear projection_{nullptr};
   Conformer conformer_{nullptr};
 };
 TORCH_MODULE (LogMelConformer);

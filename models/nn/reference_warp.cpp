@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/nn/reference_warp.h"
 
-#include "models/nn/blocks.h"
-
 namespace daetalker {
 
 using torch::Tensor;
@@ -25,7 +23,7 @@ ReferenceWarpImpl::ReferenceWarpImpl (int references, int image_size, int patch,
                                   torch::zeros ({references, 3, image_size, image_size}));
   // Flow x, y and blending weight of each reference, then a share for each pixel.
   motion_ =
-      register_module ("motion", conv (channels, 3 * references + patch * patch, 3));
+      register_module ("motion", Conv3x3 (channels, 3 * references + patch * patch));
   torch::NoGradGuard guard;
   motion_->weight.mul_ (0.1);
   motion_->bias.zero_ ();

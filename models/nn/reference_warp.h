@@ -10,6 +10,8 @@
 
 #include <torch/torch.h>
 
+#include "models/nn/conv3x3.h"
+
 namespace daetalker {
 
 class ReferenceWarpImpl : public torch::nn::Module {
@@ -31,7 +33,7 @@ private:
   int references_, patch_;
   torch::Tensor pictures_; // [K, 3, H, W] in [-1, 1]
   torch::Tensor identity_; // [1, H, W, 2], where each pixel is without flow
-  torch::nn::Conv2d motion_{nullptr};
+  Conv3x3 motion_{nullptr};
 };
 TORCH_MODULE (ReferenceWarp);
 

@@ -33,7 +33,7 @@ SemanticEncoderImpl::SemanticEncoderImpl (const SemanticEncoderConfig &config)
     return std::find (sides.begin (), sides.end (), side) != sides.end ();
   };
   int channels = config_.channel_mult[0] * config_.model_channels;
-  stem_ = conv (3 * config_.patch * config_.patch, channels, 3);
+  stem_ = Conv3x3 (3 * config_.patch * config_.patch, channels);
   Stage stem;
   stem->set_stem (stem_);
   input_blocks_.push_back (stem);
@@ -70,7 +70,7 @@ SemanticEncoderImpl::SemanticEncoderImpl (const SemanticEncoderConfig &config)
 
   // Indices as in the Python list: 1 is SiLU, 2 the pooling.
   out_norm_ = group_norm32 (channels);
-  out_conv_ = conv (channels, config_.style_channels, 1);
+  out_conv_ = conv_of_points (channels, config_.style_channels);
   auto out = register_module ("out", std::make_shared<torch::nn::Module> ());
   out->register_module ("0", out_norm_);
   out->register_module ("3", out_conv_);

@@ -26,7 +26,7 @@ public:
 
 private:
   SemanticEncoderConfig config_;
-  torch::nn::Conv2d stem_{nullptr};
+  Conv3x3 stem_{nullptr};
   std::vector<Stage> input_blocks_;
   ResBlock middle_in_{nullptr}, middle_out_{nullptr};
   AttentionBlock middle_attention_{nullptr};

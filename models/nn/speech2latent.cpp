@@ -9,7 +9,7 @@ PoseNetImpl::PoseNetImpl (int in, int hidden, int out)
     : lstm_ (register_module (
           "lstm",
           nn::LSTM (nn::LSTMOptions (in, hidden).num_layers (2).batch_first (true)))),
-      linear_ (register_module ("linear", nn::Linear (hidden, out)))
+      linear_ (register_module ("linear", RowLinear (hidden, out)))
 {
 }
 
@@ -47,7 +47,7 @@ Speech2LatentImpl::Speech2LatentImpl (const Speech2LatentConfig &config)
   pose_projection_ =
       register_module ("pose_projection", PoseNet (3, config.pose_hidden, size));
   latent_decoder_ = register_module ("latent_decoder", Conformer (config.conformer));
-  projection_ = register_module ("projection", nn::Linear (size, config.latent_size));
+  projection_ = register_module ("projection", RowLinear (size, config.latent_size));
   latent_mean_ = register_buffer ("latent_mean", torch::zeros ({config.latent_size}));
   latent_std_ = register_buffer ("latent_std", torch::ones ({config.latent_size}));
   if (config.mouth_book.pages > 0)

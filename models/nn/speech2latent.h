@@ -32,7 +32,7 @@ public:
 
 private:
   torch::nn::LSTM lstm_{nullptr};
-  torch::nn::Linear linear_{nullptr};
+  RowLinear linear_{nullptr};
 };
 TORCH_MODULE (PoseNet);
 
@@ -100,7 +100,7 @@ private:
   torch::nn::Conv1d downsampling_{nullptr};
   Conformer speech_encoder_{nullptr}, latent_decoder_{nullptr};
   PoseNet pose_predictor_{nullptr}, pose_projection_{nullptr};
-  torch::nn::Linear projection_{nullptr};
+  RowLinear projection_{nullptr};
   torch::Tensor latent_mean_, latent_std_;
   MouthBook mouth_book_{nullptr};
 };

@@ -128,7 +128,11 @@ public:
   }
 
   // In float32 whatever the type: it is small, and log-mel's range is large.
-  void to (torch::Device device, torch::ScalarType) override { net_->to_device (device); }
+  void to (torch::Device device, torch::ScalarType) override
+  {
+    net_->to_device (device);
+    settle (*net_);
+  }
 
 private:
   LogMelConformer net_;

@@ -58,6 +58,18 @@ plane_patches (const EigenfacesImpl::Planes &planes, int patch)
                      1);
 }
 
+// A convolution with these weights, without a bias.
+Conv3x3
+plane_stem (const Tensor &weight)
+{
+  const torch::NoGradGuard no_gradient;
+  Conv3x3 stem (weight.size (1), weight.size (0));
+  stem->weight = weight.contiguous (at::MemoryFormat::ChannelsLast);
+  stem->bias = weight.new_zeros (weight.size (0));
+  stem->settle ();
+  return stem;
+}
+
 } // namespace
 
 UNetImpl::UNetImpl (const UNetConfig &config) : config_ (config)
@@ -79,7 +91,7 @@ UNetImpl::UNetImpl (const UNetConfig &config) : config_ (config)
   build_output ();
 
   out_norm_ = group_norm32 (channels_);
-  out_conv_ = conv (channels_, 3 * config_.patch * config_.patch, 3);
+  out_conv_ = Conv3x3 (channels_, 3 * config_.patch * config_.patch);
   torch::NoGradGuard guard;
   out_conv_->weight.zero_ ();
   out_conv_->bias.zero_ ();
@@ -124,7 +136,7 @@ UNetImpl::build_input ()
   int in = 3 * config_.patch * config_.patch;
   if (config_.eigenfaces)
     in += plane_channels (config_.patch);
-  stem->set_stem (conv (in, channels_, 3));
+  stem->set_stem (Conv3x3 (in, channels_));
   input_blocks_.push_back (stem);
   lateral_channels_[0].push_back (channels_);
 
@@ -236,12 +248,13 @@ UNetImpl::Start
 UNetImpl::prepare (const Tensor &x, const Tensor &t)
 {
   Start start;
-  const torch::nn::Conv2d stem = input_blocks_[0]->stem ();
+  const Conv3x3 stem = input_blocks_[0]->stem ();
   const Tensor patches = to_patches (x, config_.patch).to (type ());
   const auto weights = stem->weight.split_with_sizes (
       {patches.size (1), stem->weight.size (1) - patches.size (1)}, 1);
   start.stem = torch::conv2d (patches, weights[0], stem->bias, 1, 1);
-  start.plane_stem = weights[1].contiguous (at::MemoryFormat::ChannelsLast);
+  if (eigenfaces_)
+    start.plane_stem = plane_stem (weights[1]);
   const Tensor time = embed_time (t);
   for (const auto &module : modules ())
     if (auto *block = module->as<ResBlock> ())
@@ -258,8 +271,8 @@ UNetImpl::forward_from (const Start &start, const Tensor &z)
   if (eigenfaces_) {
     const auto planes = eigenfaces_->decode (z);
     linear = eigenfaces_->picture (planes);
-    h = h + torch::conv2d (plane_patches (planes, config_.patch).to (type ()),
-                           start.plane_stem, {}, 1, 1);
+    Conv3x3 stem = start.plane_stem;
+    h = h + stem (plane_patches (planes, config_.patch).to (type ()));
   }
   return draw (h.contiguous (at::MemoryFormat::ChannelsLast), condition, linear).picture;
 }

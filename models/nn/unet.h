@@ -27,8 +27,8 @@ public:
   // What an evaluation makes of x and t alone, for those that start from the same ones
   // again and again.
   struct Start {
-    torch::Tensor stem;       // [1, C, H/patch, W/patch], of x
-    torch::Tensor plane_stem; // the stem's weights for what eigenfaces add to x
+    torch::Tensor stem;          // [1, C, H/patch, W/patch], of x
+    Conv3x3 plane_stem{nullptr}; // the stem for what eigenfaces add to x
     BlockTables blocks;
   };
 
@@ -75,7 +75,7 @@ private:
   ResBlock middle_in_{nullptr}, middle_out_{nullptr};
   AttentionBlock middle_attention_{nullptr};
   torch::nn::GroupNorm out_norm_{nullptr};
-  torch::nn::Conv2d out_conv_{nullptr};
+  Conv3x3 out_conv_{nullptr};
   ReferenceWarp references_{nullptr};
 };
 TORCH_MODULE (UNet);

@@ -50,6 +50,7 @@ converted (const UNetConfig &config, const TensorMap &weights, torch::ScalarType
   load_weights (*unet, weights, "unet.safetensors");
   unet->eval ();
   convert_convolutions (*unet, type);
+  settle (*unet);
   return unet;
 }
 

@@ -144,27 +144,6 @@ parameter_count (const torch::nn::Module &module)
   return count;
 }
 
-TEST (ConvOfEnlarged, IsTheConvolutionOfWhatWasEnlarged)
-{
-  torch::manual_seed (4);
-  torch::nn::Conv2d layer = conv (5, 7, 3);
-  auto x = torch::randn ({2, 5, 6, 9}).requires_grad_ ();
-  namespace F = torch::nn::functional;
-  const auto plain =
-      layer (F::interpolate (x, F::InterpolateFuncOptions ()
-                                    .scale_factor (std::vector<double>{2, 2})
-                                    .mode (torch::kNearest)));
-  const auto cheap = conv_of_enlarged (layer, x, kernels_of_enlarged (layer));
-  EXPECT_LT (difference (cheap, plain), 1e-5);
-  // and its derivatives
-  const auto slope = torch::randn_like (plain);
-  const std::vector<torch::Tensor> of = {x, layer->weight, layer->bias};
-  const auto expected = torch::autograd::grad ({plain}, of, {slope});
-  const auto found = torch::autograd::grad ({cheap}, of, {slope});
-  for (size_t i = 0; i < of.size (); i++)
-    EXPECT_LT (difference (found[i], expected[i]), 1e-3);
-}
-
 TEST (Ffhq256, HasThePublishedTensors)
 {
   std::map<std::string, std::string> published;

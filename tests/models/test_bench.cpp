@@ -2,6 +2,7 @@
 //
 // What `daetalker bench` counts and times, where the figure is known.
 #include "models/nn/unet.h"
+#include "models/nn/winograd.h"
 #include "models/studio/bench/flop_counter.h"
 #include "models/studio/bench/made_speech.h"
 #include "models/studio/bench/network_timing.h"
@@ -77,6 +78,22 @@ TEST (FlopCounter, MatrixProducts)
   EXPECT_EQ (flops_of ([&] { torch::matmul (a, b); }), 2 * 2 * 3 * 4 * 5);
   EXPECT_EQ (flops_of ([&] { torch::matmul (a, b[0]); }), 2 * 2 * 3 * 4 * 5);
   EXPECT_EQ (flops_of ([&] { torch::matmul (a[0], b[0].select (1, 0)); }), 2 * 3 * 4);
+}
+
+// As they are defined, not as they are computed.
+TEST (FlopCounter, OwnOperations)
+{
+  const torch::NoGradGuard no_grad;
+  const auto x = torch::randn ({2, 8, 16, 12});
+  Conv3x3 layer (8, 16);
+  const std::int64_t each = 2 * 16 * 8 * 9;
+  ASSERT_TRUE (suits_winograd (x, layer->weight));
+  EXPECT_EQ (flops_of ([&] { layer (x); }), each * 2 * 16 * 12);
+  EXPECT_EQ (flops_of ([&] { layer->forward_enlarged (x); }), each * 2 * 32 * 24);
+
+  RowLinear rows (7, 16);
+  rows->settle ();
+  EXPECT_EQ (flops_of ([&] { rows (torch::ones ({1, 3, 7})); }), 2 * 3 * 7 * 16);
 }
 
 TEST (FlopCounter, CountsNothingElse)

@@ -8,6 +8,9 @@
 #include <memory>
 #include <string>
 
+#include "models/nn/row_linear.h"
+#include "models/nn/winograd.h"
+
 namespace daetalker {
 
 namespace {
@@ -40,41 +43,57 @@ count_convolution (const Inputs &inputs, Operation &operation)
     operation.flops_per_output = each;
 }
 
-// [..., n, k] by [..., k, m] or by [k].
+// winograd_conv (x, weight, enlarged): what a plain convolution would have to do.
 void
-count_product (const at::Tensor &a, const at::Tensor &b, Operation &operation)
+count_winograd (const Inputs &inputs, Operation &operation)
 {
+  const at::Tensor &x = inputs[0].toTensor (), &weight = inputs[1].toTensor ();
+  const std::int64_t pixels = x.numel () / x.size (1) * (inputs[2].toBool () ? 4 : 1);
+  operation.flops = 2 * weight.numel () * pixels;
+}
+
+// row_linear (x, weight), weight [out, in].
+void
+count_row_linear (const Inputs &inputs, Operation &operation)
+{
+  operation.flops = 2 * inputs[0].toTensor ().numel () * inputs[1].toTensor ().size (0);
+}
+
+// Of the inputs `first` and the one after it: [..., n, k] by [..., k, m] or by [k].
+template <std::size_t first>
+void
+count_product (const Inputs &inputs, Operation &operation)
+{
+  const at::Tensor &a = inputs[first].toTensor (), &b = inputs[first + 1].toTensor ();
   operation.flops = 2 * a.numel () * (b.dim () > 1 ? b.size (-1) : 1);
 }
 
-// Where the factors begin among the inputs of a matrix product; -1: it is none.
-int
-first_factor (const std::string &name)
+using Count = void (*) (const Inputs &inputs, Operation &operation);
+
+// Null: of what is not counted.
+Count
+count_of (const std::string &name)
 {
-  static const std::map<std::string, int> products = {
-      {"aten::mm", 0},    {"aten::bmm", 0},   {"aten::mv", 0},     {"aten::dot", 0},
-      {"aten::addmm", 1}, {"aten::addmv", 1}, {"aten::baddbmm", 1}};
-  const auto found = products.find (name);
-  return found == products.end () ? -1 : found->second;
+  static const std::map<std::string, Count> counts = {
+      {"aten::convolution", count_convolution}, {winograd_name, count_winograd},
+      {row_linear_name, count_row_linear},      {"aten::mm", count_product<0>},
+      {"aten::bmm", count_product<0>},          {"aten::mv", count_product<0>},
+      {"aten::dot", count_product<0>},          {"aten::addmm", count_product<1>},
+      {"aten::addmv", count_product<1>},        {"aten::baddbmm", count_product<1>}};
+  const auto found = counts.find (name);
+  return found == counts.end () ? nullptr : found->second;
 }
 
 std::unique_ptr<at::ObserverContext>
 begin_operation (const at::RecordFunction &function)
 {
-  const std::string name = function.name ();
-  const int first = first_factor (name);
-  if (first < 0 && name != "aten::convolution")
+  const Count count = count_of (function.name ());
+  if (!count)
     return nullptr;
   // What an operation calls to do its work is counted with it.
   auto operation = std::make_unique<Operation> ();
-  if (tally.depth++ > 0)
-    return operation;
-  const Inputs inputs = function.inputs ();
-  if (first < 0)
-    count_convolution (inputs, *operation);
-  else
-    count_product (inputs[std::size_t (first)].toTensor (),
-                   inputs[std::size_t (first) + 1].toTensor (), *operation);
+  if (tally.depth++ == 0)
+    count (function.inputs (), *operation);
   return operation;
 }
 

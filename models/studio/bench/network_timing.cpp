@@ -45,6 +45,7 @@ random_unet (const UNetConfig &config, const Placement &placement)
   unet->to (placement.device);
   unet->eval ();
   convert_convolutions (*unet, placement.type);
+  settle (*unet);
   return unet;
 }
 
