@@ -13,12 +13,10 @@
 
 #include "models/engine.h"
 #include "models/io/tensors.h"
-#include "models/nn/blocks.h"
-#include "models/nn/unet.h"
 #include "models/nn/weights.h"
+#include "tests/bench/random_unet.h"
 
 #include <chrono>
-#include <cmath>
 #include <ctime>
 #include <iostream>
 #include <map>
@@ -26,22 +24,6 @@
 
 namespace daetalker {
 namespace {
-
-// Every tensor counts, the zero-initialised too.
-void
-randomize (torch::nn::Module &module)
-{
-  for (auto &item : module.named_parameters ()) {
-    auto &parameter = item.value ();
-    auto noise = torch::randn_like (parameter);
-    if (parameter.dim () > 1)
-      parameter.copy_ (noise / std::sqrt (double (parameter[0].numel ())));
-    else if (item.key ().find ("weight") != std::string::npos)
-      parameter.copy_ (1 + 0.2 * noise);
-    else
-      parameter.copy_ (0.1 * noise);
-  }
-}
 
 UNet
 converted (const UNetConfig &config, const TensorMap &weights, torch::ScalarType type)
@@ -62,9 +44,7 @@ serve (const std::string &folder, int threads)
   torch::NoGradGuard no_grad;
 
   auto config = ffhq256_autoencoder ().unet;
-  UNet original (config);
-  randomize (*original);
-  auto weights = named_weights (*original);
+  auto weights = named_weights (*random_unet (config));
   auto x = torch::randn ({1, 3, config.image_size, config.image_size});
   auto t = torch::full ({1}, 500, torch::kLong);
   auto z = torch::randn ({1, config.style_channels});

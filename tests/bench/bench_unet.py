@@ -7,34 +7,16 @@ weights and inputs that bench_unet left in FOLDER.
 Says "ready VERSION"; then for each line "TYPE" or "TYPE channels-last" evaluates
 once and answers "SECONDS CPU_SECONDS DIFFERENCE", the difference being its output's relative
 distance from the C++ one of the same type."""
-import json
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
+
+from tensors import load
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "fixtures"))
 import diffae_reference as diffae
-
-DTYPES = {"F32": np.float32, "I64": np.int64}
-
-
-def load(path):
-    """safetensors by hand: Debian's Python has no package of it."""
-    data = np.memmap(path, np.uint8, "c")
-    length = int(data[:8].view(np.uint64)[0])
-    header = json.loads(bytes(data[8 : 8 + length]))
-    header.pop("__metadata__", None)
-    tensors = {}
-    for name, entry in header.items():
-        begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        flat = np.frombuffer(data, DTYPES[entry["dtype"]], offset=begin,
-                             count=(end - begin) // np.dtype(DTYPES[entry["dtype"]]).itemsize)
-        tensors[name] = torch.from_numpy(flat.copy()).reshape(entry["shape"])
-    return tensors
-
 
 def network(weights, variant):
     unet = diffae.UNet(diffae.ffhq256()[0]).eval()
