@@ -11,12 +11,14 @@ namespace {
 // JPEG's full-range conversion (ITU-T T.871) and back, offset-free since black is -1.
 constexpr float to_ycc[] = {0.299f, 0.587f, 0.114f,     -0.168736f, -0.331264f,
                             0.5f,   0.5f,   -0.418688f, -0.081312f};
-constexpr float to_rgb[] = {1, 0, 1.402f, 1, -0.344136f, -0.714136f, 1, 1.772f, 0};
+// What Cb and Cr add to Y in R, G and B.
+constexpr float to_rgb[] = {0, 1.402f, -0.344136f, -0.714136f, 1.772f, 0};
 
+// Of 1x1, with three channels out.
 Tensor
-as_convolution (const float (&matrix)[9])
+as_convolution (at::ArrayRef<float> matrix)
 {
-  return torch::tensor (at::ArrayRef<float> (matrix), torch::kFloat).view ({3, 3, 1, 1});
+  return torch::tensor (matrix, torch::kFloat).view ({3, -1, 1, 1});
 }
 
 Tensor
@@ -25,13 +27,23 @@ mix_channels (const Tensor &matrix, const Tensor &pictures)
   return torch::conv2d (pictures, matrix.to (pictures.device ()));
 }
 
+// [factor * side, side]: times a column of pixels, that column enlarged bicubically.
 Tensor
-enlarged (const Tensor &plane, double factor)
+enlarging (int64_t side, double factor)
 {
-  return F::interpolate (plane, F::InterpolateFuncOptions ()
-                                    .scale_factor (std::vector<double> (2, factor))
-                                    .mode (torch::kBicubic)
-                                    .align_corners (false));
+  const Tensor columns = torch::eye (side).view ({1, 1, side, side});
+  return F::interpolate (columns, F::InterpolateFuncOptions ()
+                                      .scale_factor (std::vector<double>{factor, 1})
+                                      .mode (torch::kBicubic)
+                                      .align_corners (false))[0][0];
+}
+
+// [B, C, side, side], of each plane.
+Tensor
+enlarged (const Tensor &planes, const Tensor &enlarging)
+{
+  const Tensor matrix = enlarging.to (planes.device ());
+  return torch::matmul (torch::matmul (matrix, planes), matrix.t ());
 }
 
 Tensor
@@ -43,7 +55,8 @@ orthonormal (const Tensor &columns)
 } // namespace
 
 EigenfacesImpl::EigenfacesImpl (int side, int count)
-    : side_ (side), to_ycc_ (as_convolution (to_ycc)), to_rgb_ (as_convolution (to_rgb))
+    : side_ (side), to_ycc_ (as_convolution (to_ycc)), to_rgb_ (as_convolution (to_rgb)),
+      twice_ (enlarging (side / 2, 2)), four_times_ (enlarging (side / 4, 4))
 {
   const int64_t size = int64_t (side) * side * 3 / 8;
   mean_ = register_buffer ("mean", torch::zeros ({size}));
@@ -83,8 +96,8 @@ EigenfacesImpl::decode (const Tensor &z)
 void
 EigenfacesImpl::settle ()
 {
-  to_ycc_ = to_ycc_.to (directions_.device ());
-  to_rgb_ = to_rgb_.to (directions_.device ());
+  for (Tensor *constant : {&to_ycc_, &to_rgb_, &twice_, &four_times_})
+    *constant = constant->to (directions_.device ());
   if (directions_.is_cpu ())
     packed_ = PackedRows (directions_);
 }
@@ -92,9 +105,8 @@ EigenfacesImpl::settle ()
 Tensor
 EigenfacesImpl::picture (const Planes &planes) const
 {
-  const Tensor ycc =
-      torch::cat ({enlarged (planes.brightness, 2), enlarged (planes.colour, 4)}, 1);
-  return mix_channels (to_rgb_, ycc);
+  return enlarged (planes.brightness, twice_) +
+         enlarged (mix_channels (to_rgb_, planes.colour), four_times_);
 }
 
 Tensor

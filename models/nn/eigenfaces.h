@@ -58,11 +58,12 @@ public:
 
 private:
   int side_;
-  torch::Tensor mean_;            // [3/8 side^2]
-  torch::Tensor directions_;      // [count, 3/8 side^2], one standard deviation each
-  torch::Tensor weights_;         // [3/8 side^2], 1 on average
-  torch::Tensor deviations_;      // [count], lengths of the directions, so weighted
-  torch::Tensor to_ycc_, to_rgb_; // [3, 3, 1, 1]
+  torch::Tensor mean_;               // [3/8 side^2]
+  torch::Tensor directions_;         // [count, 3/8 side^2], one standard deviation each
+  torch::Tensor weights_;            // [3/8 side^2], 1 on average
+  torch::Tensor deviations_;         // [count], lengths of the directions, so weighted
+  torch::Tensor to_ycc_, to_rgb_;    // [3, 3, 1, 1], [3, 2, 1, 1]
+  torch::Tensor twice_, four_times_; // what enlarges the planes
   PackedRows packed_;
 };
 TORCH_MODULE (Eigenfaces);

@@ -13,6 +13,7 @@
 
 #include "models/io/tensors.h"
 #include "models/nn/weights.h"
+#include "models/studio/training/keep_memory.h"
 #include "models/studio/training/optimizer.h"
 #include "tests/bench/random_unet.h"
 
@@ -80,6 +81,7 @@ private:
 void
 serve (const std::string &folder, int threads, int64_t size)
 {
+  keep_memory ();
   torch::set_num_threads (threads);
   torch::manual_seed (1);
   const auto config = shipped_shape ();

@@ -8,6 +8,7 @@
 #include "models/io/files.h"
 #include "models/io/json.h"
 #include "models/studio/command.h"
+#include "models/studio/training/keep_memory.h"
 #include "models/studio/training/latent_importance.h"
 #include "models/studio/training/pack_avatar.h"
 #include "models/studio/training/train_autoencoder.h"
@@ -52,6 +53,7 @@ start_from (TrainOptions &options)
 void
 run (TrainOptions &options)
 {
+  keep_memory ();
   bool all = options.stage == "all";
   // Better refused now than after hours of training.
   if (all || options.stage == "pack")

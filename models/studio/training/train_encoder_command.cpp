@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "models/studio/command.h"
+#include "models/studio/training/keep_memory.h"
 #include "models/studio/training/train_encoder.h"
 
 namespace daetalker {
@@ -17,6 +18,7 @@ struct Options {
 void
 run (const Options &options)
 {
+  keep_memory ();
   int without_teacher = 0;
   const TaughtCorpus corpus =
       read_taught_corpus (options.speech, options.teacher, &without_teacher);
