@@ -22,7 +22,7 @@ public:
   torch::Tensor sum (const torch::Tensor &offset, const torch::Tensor &weights) const;
 
 private:
-  torch::Tensor values_; // [K, N] int16
+  torch::Tensor values_; // [K, N] int16, with rows of zeros up to whole fours
   torch::Tensor scales_; // [K]
 };
 
