@@ -165,7 +165,6 @@ public:
     x = x.contiguous (at::MemoryFormat::ChannelsLast);
     context->save_for_backward ({x, weight});
     context->saved_data["enlarged"] = enlarged;
-    RECORD_FUNCTION (winograd_name, std::vector<c10::IValue> ({x, weight, enlarged}));
     return convolve (x, points, bias.contiguous (), enlarged);
   }
 
@@ -214,6 +213,7 @@ Tensor
 winograd_points (const Tensor &weight)
 {
   const torch::NoGradGuard no_gradient;
+  RECORD_FUNCTION (winograd_points_name, std::vector<c10::IValue> ({weight}));
   const Tensor whole = padded (weight);
   const int64_t out = whole.size (0), in = whole.size (1);
   return torch::matmul (whole.reshape ({out * in, 9}), kernel_matrix ().t ())
@@ -226,6 +226,7 @@ Tensor
 winograd_conv (Tensor x, const Tensor &weight, const Tensor &bias,
                const Tensor &weight_points, bool enlarged)
 {
+  RECORD_FUNCTION (winograd_name, std::vector<c10::IValue> ({x, weight, enlarged}));
   return WinogradConv::apply (
       padded (x), padded (weight), bias,
       weight_points.defined () ? weight_points : winograd_points (weight), enlarged);

@@ -31,7 +31,8 @@ torch::Tensor winograd_conv (torch::Tensor x, const torch::Tensor &weight,
                              const torch::Tensor &bias, const torch::Tensor &points = {},
                              bool enlarged = false);
 
-// What profilers see of it; inputs x, weight, enlarged.
+// What profilers see of it; inputs x, weight, enlarged, and weight.
 constexpr char winograd_name[] = "daetalker::winograd_conv";
+constexpr char winograd_points_name[] = "daetalker::winograd_points";
 
 } // namespace daetalker

@@ -52,6 +52,12 @@ count_winograd (const Inputs &inputs, Operation &operation)
   operation.flops = 2 * weight.numel () * pixels;
 }
 
+// What is made of weights alone is no part of a convolution's definition.
+void
+count_nothing (const Inputs &, Operation &)
+{
+}
+
 // row_linear (x, weight), weight [out, in].
 void
 count_row_linear (const Inputs &inputs, Operation &operation)
@@ -75,11 +81,12 @@ Count
 count_of (const std::string &name)
 {
   static const std::map<std::string, Count> counts = {
-      {"aten::convolution", count_convolution}, {winograd_name, count_winograd},
-      {row_linear_name, count_row_linear},      {"aten::mm", count_product<0>},
-      {"aten::bmm", count_product<0>},          {"aten::mv", count_product<0>},
-      {"aten::dot", count_product<0>},          {"aten::addmm", count_product<1>},
-      {"aten::addmv", count_product<1>},        {"aten::baddbmm", count_product<1>}};
+      {"aten::convolution", count_convolution}, {winograd_points_name, count_nothing},
+      {winograd_name, count_winograd},          {row_linear_name, count_row_linear},
+      {"aten::mm", count_product<0>},           {"aten::bmm", count_product<0>},
+      {"aten::mv", count_product<0>},           {"aten::dot", count_product<0>},
+      {"aten::addmm", count_product<1>},        {"aten::addmv", count_product<1>},
+      {"aten::baddbmm", count_product<1>}};
   const auto found = counts.find (name);
   return found == counts.end () ? nullptr : found->second;
 }
