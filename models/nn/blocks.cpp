@@ -7,7 +7,6 @@
 
 namespace daetalker {
 
-namespace F = torch::nn::functional;
 using torch::Tensor;
 
 namespace {
@@ -38,14 +37,6 @@ Tensor
 as_row (const Tensor &parameter)
 {
   return parameter.to (torch::kFloat).unsqueeze (0);
-}
-
-Tensor
-enlarged_twice (const Tensor &x)
-{
-  return F::interpolate (x, F::InterpolateFuncOptions ()
-                                .scale_factor (std::vector<double>{2, 2})
-                                .mode (torch::kNearest));
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <mutex>
 #include <torch/torch.h>
 
 #include "models/nn/settling.h"
@@ -23,13 +24,17 @@ public:
 
 private:
   torch::Tensor in_phases (const torch::Tensor &x);
-  // `of ()`, made once where the weights stay.
+  // `of ()`, made once where the weights stay, whoever of several threads asks first.
   torch::Tensor kept (torch::Tensor &place,
                       torch::Tensor (*of) (const torch::Tensor &weight));
 
   bool settled_ = false;
+  std::mutex making_;
   torch::Tensor points_, phases_;
 };
 TORCH_MODULE (Conv3x3);
+
+// By its nearest neighbours: [B, C, 2 H, 2 W].
+torch::Tensor enlarged_twice (const torch::Tensor &x);
 
 } // namespace daetalker

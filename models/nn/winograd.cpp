@@ -72,7 +72,8 @@ sides_of (const Tensor &x, int64_t out, bool enlarged)
   return {{height, width, x.size (1)}, pictures, x.size (0) * pictures.tiles ()};
 }
 
-// Calls `work (first, end)` for ranges of tiles, on all threads.
+// Calls `work (first, end, part)` for ranges of tiles, on all threads; each goes through
+// its range in parts of so many.
 template <typename Work>
 void
 share_tiles (int64_t tiles, const Work &work)

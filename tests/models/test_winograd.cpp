@@ -22,8 +22,9 @@ PrintTo (const Case &c, std::ostream *out)
        << (c.enlarged ? ", enlarged" : "");
 }
 
+// By other means than the network's.
 Tensor
-enlarged_twice (const Tensor &x)
+repeated_twice (const Tensor &x)
 {
   return x.repeat_interleave (2, 2).repeat_interleave (2, 3);
 }
@@ -61,7 +62,7 @@ protected:
   // In double, by LibTorch.
   static Tensor plain (const Tensor &x, const Tensor &weight, const Tensor &bias)
   {
-    return torch::conv2d (GetParam ().enlarged ? enlarged_twice (x) : x, weight, bias, 1,
+    return torch::conv2d (GetParam ().enlarged ? repeated_twice (x) : x, weight, bias, 1,
                           1);
   }
 
@@ -140,7 +141,7 @@ TEST (Conv3x3, IsTheConvolution)
       const Tensor x = torch::randn ({2, 5, side, side + 4});
       const Tensor plain = torch::conv2d (x, layer->weight, layer->bias, 1, 1);
       const Tensor large =
-          torch::conv2d (enlarged_twice (x), layer->weight, layer->bias, 1, 1);
+          torch::conv2d (repeated_twice (x), layer->weight, layer->bias, 1, 1);
       for (const char *when : {"before", "settled", "again"}) {
         EXPECT_LT (largest (layer (x) - plain), 5e-5) << out << ", " << side << when;
         EXPECT_LT (largest (layer->forward_enlarged (x) - large), 5e-5)
@@ -156,7 +157,7 @@ TEST (Conv3x3, EnlargedInPhasesHasItsDerivatives)
   Conv3x3 layer (5, 7);
   const Tensor x = torch::randn ({2, 5, 32, 33}).requires_grad_ ();
   const Tensor plain =
-      torch::conv2d (enlarged_twice (x), layer->weight, layer->bias, 1, 1);
+      torch::conv2d (repeated_twice (x), layer->weight, layer->bias, 1, 1);
   const Tensor slope = torch::randn_like (plain);
   const std::vector<Tensor> of = {x, layer->weight, layer->bias};
   const auto expected = torch::autograd::grad ({plain}, of, {slope});
