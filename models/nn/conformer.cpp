@@ -3,6 +3,7 @@
 
 #include "models/nn/exact_norm.h"
 #include "models/nn/interruption.h"
+#include "models/nn/row_kernels.h"
 
 #include <cmath>
 #include <limits>
@@ -75,6 +76,30 @@ SelfAttentionImpl::places (const torch::Tensor &positions, Past *past)
   return places;
 }
 
+void
+SelfAttentionImpl::Past::keep (const torch::Tensor &all_keys,
+                               const torch::Tensor &all_values, int64_t left)
+{
+  const int64_t kept = std::min (left, all_keys.size (1));
+  keys = all_keys.narrow (1, all_keys.size (1) - kept, kept);
+  values = all_values.narrow (1, all_values.size (1) - kept, kept);
+}
+
+torch::Tensor
+SelfAttentionImpl::attend_few (const torch::Tensor &qkv, const torch::Tensor &positions,
+                               Past &past, int64_t left)
+{
+  RowAttention attention{qkv, past.keys, past.values, {}, {}, {}, heads_, left};
+  if (!position_.is_empty ()) {
+    attention.places = places (positions, &past);
+    attention.bias_u = bias_u_;
+    attention.bias_v = bias_v_;
+  }
+  const RowsAttended attended = attend_rows (attention);
+  past.keep (attended.keys, attended.values, left);
+  return attended.rows;
+}
+
 torch::Tensor
 SelfAttentionImpl::forward (const torch::Tensor &x, const torch::Tensor &positions,
                             const torch::Tensor &mask, Past *past, int64_t left)
@@ -83,7 +108,10 @@ SelfAttentionImpl::forward (const torch::Tensor &x, const torch::Tensor &positio
   const int64_t frames = x.size (1);
   const int64_t head_size = x.size (2) / heads_;
   const double scale = 1.0 / std::sqrt (static_cast<double> (head_size));
-  const auto parts = qkv_ (x).view ({batch, frames, 3, heads_, head_size}).unbind (2);
+  const auto qkv = qkv_ (x);
+  if (past != nullptr && batch == 1 && are_few_rows (x))
+    return out_ (attend_few (qkv, positions, *past, left));
+  const auto parts = qkv.view ({batch, frames, 3, heads_, head_size}).unbind (2);
   const auto &q = parts[0]; // [B, T, H, d]
   auto keys = parts[1], values = parts[2];
   if (past != nullptr) {
@@ -91,9 +119,7 @@ SelfAttentionImpl::forward (const torch::Tensor &x, const torch::Tensor &positio
       keys = torch::cat ({past->keys, keys}, 1);
       values = torch::cat ({past->values, values}, 1);
     }
-    const int64_t kept = std::min (left, keys.size (1));
-    past->keys = keys.narrow (1, keys.size (1) - kept, kept);
-    past->values = values.narrow (1, values.size (1) - kept, kept);
+    past->keep (keys, values, left);
   }
   const auto k = keys.permute ({0, 2, 3, 1});
   const auto v = values.transpose (1, 2);
@@ -148,15 +174,28 @@ ConvolutionImpl::ConvolutionImpl (const ConformerConfig &config)
   }
 }
 
+void
+ConvolutionImpl::settle ()
+{
+  const auto &weight = depthwise_->weight; // [D, 1, kernel]
+  if (weight.is_cpu () && weight.scalar_type () == torch::kFloat &&
+      !layer_norm_.is_empty ())
+    taps_ = weight.detach ().squeeze (1).t ().contiguous ();
+}
+
 torch::Tensor
 ConvolutionImpl::forward (const torch::Tensor &x, torch::Tensor *past)
 {
-  auto h = torch::glu (inner_ (x), -1).transpose (1, 2); // [B, D, T]
-  h = past != nullptr && past->defined () ? torch::cat ({*past, h}, 2)
-                                          : torch::constant_pad_nd (h, padding_);
+  const auto wide = inner_ (x);
+  if (past != nullptr && taps_.defined () && x.size (0) == 1 && are_few_rows (x))
+    return outer_ (convolve_rows ({taps_, depthwise_->bias, layer_norm_}, wide, *past));
+  auto h = torch::glu (wide, -1); // [B, T, D]
+  h = past != nullptr && past->defined ()
+          ? torch::cat ({*past, h}, 1)
+          : torch::constant_pad_nd (h, {0, 0, padding_[0], padding_[1]});
   if (past != nullptr)
-    *past = h.narrow (2, h.size (2) - padding_[0], padding_[0]);
-  h = depthwise_ (h);
+    *past = h.narrow (1, h.size (1) - padding_[0], padding_[0]);
+  h = depthwise_ (h.transpose (1, 2));
   if (!batch_norm_.is_empty ())
     h = batch_norm_ (h);
   else if (!group_norm_.is_empty ())

@@ -60,6 +60,9 @@ public:
     torch::Tensor keys, values; // [B, P, heads, D / heads]; undefined: none yet
     torch::Tensor positions;    // the last ones, and what the weights make of them
     torch::Tensor places;       // [P + 2T-1, heads, D / heads]
+
+    void keep (const torch::Tensor &all_keys, const torch::Tensor &all_values,
+               int64_t left);
   };
 
   // x: [B, T, D].  positions: [P + 2T-1, D] from relative_position_encoding(), unused
@@ -73,6 +76,8 @@ public:
 
 private:
   torch::Tensor places (const torch::Tensor &positions, Past *past);
+  torch::Tensor attend_few (const torch::Tensor &qkv, const torch::Tensor &positions,
+                            Past &past, int64_t left);
 
   int64_t heads_;
   RowLinear qkv_{nullptr}, out_{nullptr}, position_{nullptr};
@@ -83,14 +88,16 @@ TORCH_MODULE (SelfAttention);
 
 // Pointwise to 2D, GLU, depthwise convolution over time (zero-padded), norm, SiLU,
 // pointwise.
-class ConvolutionImpl : public torch::nn::Module {
+class ConvolutionImpl : public torch::nn::Module, public Settling {
 public:
   explicit ConvolutionImpl (const ConformerConfig &config);
 
   // [B, T, D] -> [B, T, D].  `past`, of a causal one: what stands before the first frame
-  // in place of zeros, [B, D, kernel - 1], or undefined for zeros; of the last frames
+  // in place of zeros, [B, kernel - 1, D], or undefined for zeros; of the last frames
   // afterwards.
   torch::Tensor forward (const torch::Tensor &x, torch::Tensor *past = nullptr);
+
+  void settle () override;
 
 private:
   const std::array<int64_t, 2> padding_; // frames before and after
@@ -100,7 +107,7 @@ private:
   torch::nn::BatchNorm1d batch_norm_{nullptr};
   torch::nn::LayerNorm layer_norm_{nullptr};
   torch::nn::GroupNorm group_norm_{nullptr};
-  torch::nn::Dropout dropout_{nullptr};
+  torch::Tensor taps_; // [kernel, D]
 };
 TORCH_MODULE (Convolution);
 

@@ -3,6 +3,8 @@
 
 #include <torch/torch.h>
 
+#include "models/nn/row_kernels.h"
+
 namespace daetalker {
 
 // Layer norm and group norm computed in float32 whatever the type of `x`, which is
@@ -11,6 +13,8 @@ namespace daetalker {
 inline torch::Tensor
 exact_norm (const torch::nn::LayerNorm &norm, const torch::Tensor &x)
 {
+  if (are_few_rows (x) && norm->weight.scalar_type () == torch::kFloat)
+    return normalise_rows (x, norm);
   const auto &options = norm->options;
   return torch::layer_norm (x.to (torch::kFloat32), options.normalized_shape (),
                             norm->weight.to (torch::kFloat32),

@@ -17,20 +17,39 @@ MouthBookImpl::MouthBookImpl (int latent_size, const MouthBookConfig &config)
   mouth_ = register_buffer ("mouth", torch::zeros ({latent_size, latent_size}));
 }
 
+void
+MouthBookImpl::settle ()
+{
+  squares_ = marks_.square ().sum (1);
+}
+
+// Distances of all pages in one matrix product, but for what all have in common.
+Tensor
+MouthBookImpl::nearest_pages (const Tensor &foretold, const Tensor &last,
+                              const Tensor &squares) const
+{
+  const double weight = last.defined () ? 1 + config_.continuity : 1;
+  const Tensor aim = last.defined () ? foretold + config_.continuity * last : foretold;
+  const Tensor distance = torch::addmv (squares * weight, marks_, aim, 1, -2);
+  return std::get<1> (
+      distance.topk (std::min<int64_t> (nearest, config_.pages), 0, false));
+}
+
 Tensor
 MouthBookImpl::forward (const Tensor &latents, Tensor &last)
 {
+  const Tensor squares = squares_.defined () ? squares_ : marks_.square ().sum (1);
   const Tensor foretold = torch::matmul (latents, reading_) * config_.gain;
   std::vector<Tensor> found;
   for (int64_t t = 0; t < latents.size (0); t++) {
-    Tensor distance = (marks_ - foretold[t]).square ().sum (1);
+    const Tensor index = nearest_pages (foretold[t], last, squares);
+    const Tensor marks = marks_.index_select (0, index);
+    Tensor distance = (marks - foretold[t]).square ().sum (1);
     if (last.defined ())
-      distance = distance + config_.continuity * (marks_ - last).square ().sum (1);
-    const auto [closest, index] =
-        distance.topk (std::min<int64_t> (nearest, config_.pages), 0, false);
+      distance = distance + config_.continuity * (marks - last).square ().sum (1);
     const Tensor share =
-        torch::softmax (-closest / (0.5 * closest.mean ()).clamp_min (1e-9), 0);
-    last = torch::matmul (share, marks_.index_select (0, index));
+        torch::softmax (-distance / (0.5 * distance.mean ()).clamp_min (1e-9), 0);
+    last = torch::matmul (share, marks);
     found.push_back (torch::matmul (share, pages_.index_select (0, index)));
   }
   return latents + torch::matmul (torch::stack (found) - latents, mouth_);

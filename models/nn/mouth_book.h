@@ -11,9 +11,11 @@
 
 #include <torch/torch.h>
 
+#include "models/nn/settling.h"
+
 namespace daetalker {
 
-class MouthBookImpl : public torch::nn::Module {
+class MouthBookImpl : public torch::nn::Module, public Settling {
 public:
   MouthBookImpl (int latent_size, const MouthBookConfig &config);
 
@@ -29,12 +31,18 @@ public:
   void write (const torch::Tensor &latents, const torch::Tensor &mouth,
               const torch::Tensor &deviations);
 
+  void settle () override;
+
 private:
+  torch::Tensor nearest_pages (const torch::Tensor &foretold, const torch::Tensor &last,
+                               const torch::Tensor &squares) const;
+
   MouthBookConfig config_;
   torch::Tensor pages_;   // [pages, Z]
   torch::Tensor marks_;   // [pages, marks]
   torch::Tensor reading_; // [Z, marks]
   torch::Tensor mouth_;   // [Z, Z]
+  torch::Tensor squares_; // [pages], of the marks
 };
 TORCH_MODULE (MouthBook);
 
