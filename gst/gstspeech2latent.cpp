@@ -104,6 +104,7 @@ struct Private {
   bool streaming = false;            // PAUSED or PLAYING
   std::shared_ptr<Avatar> announced; // whose hash the source pad's caps carry
   int rate_num = 0, rate_den = 1;    // of the source pad; 0 before caps
+  int feature_chunk = 1;             // features that come at once
   GstClockTime latency = 0;
 
   LatentAvatarSlot avatar;
@@ -148,7 +149,7 @@ update_latency (GstSpeech2Latent *self)
   if (avatar != nullptr)
     priv->latency = LatentTrack::latency (
         avatar->info (), LatentTrack::window (avatar->info (), priv->look_ahead_ms),
-        priv->rate_num, priv->rate_den);
+        priv->feature_chunk, priv->rate_num, priv->rate_den);
   const bool changed = before != priv->latency;
   GST_OBJECT_UNLOCK (self);
   if (changed)
@@ -203,6 +204,7 @@ close_track (GstSpeech2Latent *self)
   priv->streaming = false;
   priv->announced.swap (announced);
   priv->rate_num = 0;
+  priv->feature_chunk = 1;
   GST_OBJECT_UNLOCK (self);
   update_latency (self);
 }
@@ -307,16 +309,17 @@ gst_speech2latent_fixate_caps (GstBaseTransform *trans, GstPadDirection directio
 static gboolean
 gst_speech2latent_set_caps (GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps)
 {
-  (void)incaps;
   GstSpeech2Latent *self = GST_SPEECH2LATENT (trans);
   Private *priv = self->priv;
-  TensorCaps out;
-  if (!daetalker_tensor_caps_parse (outcaps, 2, &out, nullptr) || out.rate_num <= 0)
+  TensorCaps in, out;
+  if (!daetalker_tensor_caps_parse (incaps, 1, &in, nullptr) ||
+      !daetalker_tensor_caps_parse (outcaps, 2, &out, nullptr) || out.rate_num <= 0)
     return FALSE;
   priv->track.set_rate (out.rate_num, out.rate_den);
   GST_OBJECT_LOCK (self);
   priv->rate_num = out.rate_num;
   priv->rate_den = out.rate_den;
+  priv->feature_chunk = in.chunk;
   GST_OBJECT_UNLOCK (self);
   update_latency (self);
   return TRUE;

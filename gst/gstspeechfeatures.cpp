@@ -266,7 +266,8 @@ gst_speech_features_set_format (GstAudioEncoder *encoder, GstAudioInfo *info)
   if (info->rate != speech.sample_rate)
     return FALSE;
   g_autoptr (GstCaps) caps = daetalker_features_caps_new (
-      (guint)speech.feature_size, speech.sample_rate, speech.hop, speech.hash.c_str ());
+      (guint)speech.feature_size, speech.sample_rate, speech.hop, speech.hash.c_str (),
+      self->priv->window.chunk);
   return gst_audio_encoder_set_output_format (encoder, caps);
 }
 

@@ -45,19 +45,36 @@ LatentTrack::window (const AvatarInfo &info, int look_ahead_ms)
   return window;
 }
 
+// In feature frames, `ratio` of which make a frame.  Chunks of both kinds begin together:
+// of `feature_chunk` chunks of frames, the one that waits longest for the end of the
+// features' chunk that it needs.
+static guint64
+longest_wait (const Window &window, guint64 ratio, guint64 feature_chunk)
+{
+  guint64 longest = 0;
+  for (guint64 chunk = 0; chunk < feature_chunk; chunk++) {
+    const guint64 begin = chunk * (guint64)window.chunk;
+    const guint64 needed = (begin + (guint64)(window.chunk + window.right)) * ratio;
+    const guint64 in = (needed + feature_chunk - 1) / feature_chunk * feature_chunk;
+    longest = MAX (longest, in - begin * ratio);
+  }
+  return longest - feature_chunk;
+}
+
 GstClockTime
-LatentTrack::latency (const AvatarInfo &info, const Window &window, int rate_num,
-                      int rate_den)
+LatentTrack::latency (const AvatarInfo &info, const Window &window, int feature_chunk,
+                      int rate_num, int rate_den)
 {
   if (window.chunk == 0)
     return 0;
-  GstClockTime time =
-      frames_to_time ((guint64)(window.chunk + window.right), info.fps.num, info.fps.den);
-  // The last feature frame that the chunk needs comes in at its start.
   const guint64 per_frame = (guint64)info.feature_rate.num * info.fps.den;
   const guint64 per_feature = (guint64)info.feature_rate.den * info.fps.num;
-  if (per_frame % per_feature == 0)
-    time -= frames_to_time (1, info.feature_rate.num, info.feature_rate.den);
+  GstClockTime time = per_frame % per_feature == 0
+                          ? frames_to_time (longest_wait (window, per_frame / per_feature,
+                                                          (guint64)feature_chunk),
+                                            info.feature_rate.num, info.feature_rate.den)
+                          : frames_to_time ((guint64)(window.chunk + window.right),
+                                            info.fps.num, info.fps.den);
   const bool native =
       (guint64)rate_num * info.fps.den == (guint64)info.fps.num * rate_den;
   if (rate_num > 0 && !native)

@@ -75,10 +75,11 @@ public:
   static daetalker::Window window (const daetalker::AvatarInfo &info, int look_ahead_ms);
 
   // The time by which a frame may leave later than the feature frame of its own
-  // time has come in; 0 if the window is unbounded.
+  // time has come in, if features come in at the end of each `feature_chunk` of them; 0
+  // if the window is unbounded.
   static GstClockTime latency (const daetalker::AvatarInfo &info,
-                               const daetalker::Window &window, int rate_num,
-                               int rate_den);
+                               const daetalker::Window &window, int feature_chunk,
+                               int rate_num, int rate_den);
 
   // Native frames over which the face eases to rest and back.
   static constexpr int ease_frames = 3;

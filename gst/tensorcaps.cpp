@@ -6,6 +6,7 @@
 namespace {
 
 constexpr guint64 max_size = 1 << 24;
+constexpr gint max_chunk = 1 << 16;
 
 // One tensor's size from NNStreamer's "512:1:1:1"; 0 if malformed or too large.
 guint64
@@ -46,11 +47,14 @@ tensor_caps_new (const gchar *id, guint num_tensors, const gchar *types,
 
 GstCaps *
 daetalker_features_caps_new (guint size, gint rate_num, gint rate_den,
-                             const gchar *model_hash)
+                             const gchar *model_hash, gint chunk)
 {
   g_autofree gchar *dimensions = g_strdup_printf ("%u:1:1:1", size);
-  return tensor_caps_new (DAETALKER_FEATURES_ID, 1, "float32", dimensions, rate_num,
-                          rate_den, model_hash);
+  GstCaps *caps = tensor_caps_new (DAETALKER_FEATURES_ID, 1, "float32", dimensions,
+                                   rate_num, rate_den, model_hash);
+  if (chunk > 0)
+    gst_caps_set_simple (caps, "chunk-frames", G_TYPE_INT, chunk, nullptr);
+  return caps;
 }
 
 GstCaps *
@@ -117,6 +121,9 @@ daetalker_tensor_caps_parse (const GstCaps *caps, guint num_tensors, TensorCaps 
     result.rate_num = 0;
     result.rate_den = 1;
   }
+  gint chunk = 0;
+  if (gst_structure_get_int (s, "chunk-frames", &chunk) && chunk > 0)
+    result.chunk = MIN (chunk, max_chunk);
   result.tensor_id = gst_structure_get_string (s, "tensor-id");
   result.model_hash = gst_structure_get_string (s, "model-hash");
   *parsed = result;

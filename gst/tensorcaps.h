@@ -2,8 +2,8 @@
 //
 // Caps of the streams between the elements: NNStreamer's static tensors
 // (`other/tensors,format=static`: bare float32, innermost dimension first, one
-// memory per tensor) with two fields of our own, `tensor-id` and `model-hash`,
-// by which a wrong partner is refused at negotiation.
+// memory per tensor) with fields of our own: `tensor-id` and `model-hash`, by which
+// a wrong partner is refused at negotiation, and `chunk-frames` of features.
 #pragma once
 
 #include <gst/gst.h>
@@ -20,9 +20,10 @@
 #define DAETALKER_LATENT_CAPS DAETALKER_TENSORS_CAPS ("2", "float32,float32")
 
 // Fixed in everything but the frame rate; `rate_den` 0 leaves framerate out, so
-// that the caller may set a range.
+// that the caller may set a range.  `chunk`: so many frames come at once, all but the
+// last of them later than they need to; 0: all of the stream's.
 GstCaps *daetalker_features_caps_new (guint size, gint rate_num, gint rate_den,
-                                      const gchar *model_hash);
+                                      const gchar *model_hash, gint chunk);
 GstCaps *daetalker_latent_caps_new (guint size, gint rate_num, gint rate_den,
                                     const gchar *model_hash);
 
@@ -31,6 +32,7 @@ struct TensorCaps {
   guint size = 0; // numbers in the first tensor
   gint rate_num = 0;
   gint rate_den = 1;
+  gint chunk = 1;                    // frames that come at once
   const gchar *tensor_id = nullptr;  // owned by the caps; nullptr where absent
   const gchar *model_hash = nullptr; // owned by the caps; nullptr where absent
 };

@@ -125,7 +125,7 @@ TEST (Errors, WrongPartnersAreRefusedInWords)
   const std::pair<GstCaps *, const char *> partners[] = {
       {daetalker_latent_caps_new (8, 25, 1, hash_of (other).c_str ()), "same avatar"},
       {daetalker_latent_caps_new (9, 25, 1, nullptr), "9 numbers"},
-      {daetalker_features_caps_new (8, 25, 1, nullptr), "speech2latent"},
+      {daetalker_features_caps_new (8, 25, 1, nullptr, 1), "speech2latent"},
       {gst_caps_from_string ("other/tensors,format=static,num_tensors=2,"
                              "types=\"float32,float32\",dimensions=\"99999999999:9,3\","
                              "framerate=25/1"),

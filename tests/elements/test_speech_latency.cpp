@@ -68,14 +68,16 @@ TEST_P (Latency, IsTheTruth)
   const GstClockTime promised =
       (GetParam ().features_ms + GetParam ().latents_ms) * GST_MSECOND;
   EXPECT_LE (longest, promised);
-  // The chunks of both elements may meet more happily than in the worst case.
-  EXPECT_GE (longest + 60 * GST_MSECOND, promised);
+  // Frames at another rate may lie more happily between the native ones than in the worst
+  // case.
+  const GstClockTime luck = GetParam ().rate == std::string ("25/1") ? 0 : 40;
+  EXPECT_GE (longest + luck * GST_MSECOND, promised);
 }
 
 INSTANTIATE_TEST_SUITE_P (
     Cases, Latency,
-    testing::Values (Case{whole, "25/1", 120, 100}, Case{whole, "50/1", 120, 140},
-                     Case{whole, "30000/1001", 120, 140},
+    testing::Values (Case{whole, "25/1", 120, 80}, Case{whole, "50/1", 120, 120},
+                     Case{whole, "30000/1001", 120, 120},
                      Case{"speechfeatures name=f chunk-duration=20 look-ahead=0 ! "
                           "speech2latent name=l look-ahead=0",
                           "25/1", 20, 20},

@@ -29,15 +29,16 @@ TEST (TensorCaps, WhatIsBuiltIsParsed)
   EXPECT_STREQ (parsed.tensor_id, DAETALKER_LATENT_ID);
   EXPECT_STREQ (parsed.model_hash, "abc");
 
-  g_autoptr (GstCaps) features = daetalker_features_caps_new (768, 50, 1, "");
+  g_autoptr (GstCaps) features = daetalker_features_caps_new (768, 50, 1, "", 2);
   ASSERT_TRUE (daetalker_tensor_caps_parse (features, 1, &parsed, nullptr));
   EXPECT_EQ (parsed.size, 768u);
+  EXPECT_EQ (parsed.chunk, 2);
   EXPECT_EQ (parsed.model_hash, nullptr);
 }
 
 TEST (TensorCaps, FitTheTemplates)
 {
-  g_autoptr (GstCaps) features = daetalker_features_caps_new (6, 50, 1, "x");
+  g_autoptr (GstCaps) features = daetalker_features_caps_new (6, 50, 1, "x", 0);
   g_autoptr (GstCaps) features_template = gst_caps_from_string (DAETALKER_FEATURES_CAPS);
   EXPECT_TRUE (gst_caps_is_subset (features, features_template));
   g_autoptr (GstCaps) latent = daetalker_latent_caps_new (8, 25, 1, "x");
