@@ -69,15 +69,14 @@ ComputePromise::watch (GstElement *element, const FrameStats &stats, GstClockTim
     return;
   }
   constexpr gsize enough = 50;
-  constexpr GstClockTime negligible = 2 * GST_MSECOND;
+  constexpr GstClockTime reserve = GST_MSECOND;
   if (stats.times () < enough || stats.count () % enough != 0)
     return;
-  const GstClockTime p95 = stats.percentile (0.95);
-  if (p95 > promised + MAX (promised / 4, negligible) ||
-      p95 + negligible < promised - promised / 4) {
+  const GstClockTime needed = stats.percentile (0.98) + reserve;
+  if (needed > promised + reserve || needed < promised - promised / 4) {
     GST_INFO_OBJECT (element, "frames take %" GST_TIME_FORMAT ", not %" GST_TIME_FORMAT,
-                     GST_TIME_ARGS (p95), GST_TIME_ARGS (promised));
-    measured_ = p95;
+                     GST_TIME_ARGS (needed), GST_TIME_ARGS (promised));
+    measured_ = needed;
     daetalker_post_latency (element);
   }
 }

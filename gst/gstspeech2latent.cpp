@@ -48,6 +48,7 @@
 
 #include "avatarsettings.h"
 #include "bargein.h"
+#include "computepromise.h"
 #include "engineloader.h"
 #include "framestats.h"
 #include "latentavatar.h"
@@ -105,12 +106,13 @@ struct Private {
   std::shared_ptr<Avatar> announced; // whose hash the source pad's caps carry
   int rate_num = 0, rate_den = 1;    // of the source pad; 0 before caps
   int feature_chunk = 1;             // features that come at once
-  GstClockTime latency = 0;
+  GstClockTime latency = 0;          // but for the time to compute
 
   LatentAvatarSlot avatar;
   PoseTrack poses;
   BargeIn barge_in;
   FrameStats stats;
+  ComputePromise promise;
 
   // Streaming thread, or before and after it.
   LatentTrack track;
@@ -136,6 +138,13 @@ GST_ELEMENT_REGISTER_DEFINE (speech2latent, "speech2latent", GST_RANK_NONE,
 #define parent_class ((GstBaseTransformClass *)gst_speech2latent_parent_class)
 
 // ---- avatar ----------------------------------------------------------------------
+
+// With the object lock held.
+static GstClockTime
+latency_of (const Private *priv)
+{
+  return priv->latency > 0 ? priv->latency + priv->promise.time () : 0;
+}
 
 // Computes the latency; says so on the bus if it has changed.
 static void
@@ -187,6 +196,7 @@ open_track (GstSpeech2Latent *self)
   priv->avatar.start ();
   return daetalker_guard (GST_ELEMENT (self), FALSE, [&] {
     priv->track.open (avatar, LatentTrack::window (avatar->info (), look_ahead_ms), seed);
+    priv->promise.start (priv->track.time_chunk ());
     priv->anchor = GST_CLOCK_TIME_NONE;
     return TRUE;
   });
@@ -461,7 +471,9 @@ next_buffer (GstSpeech2Latent *self, GstBuffer **buffer)
     if (!complete)
       return GST_FLOW_OK;
     const gint64 computed = g_get_monotonic_time () - priv->waited - begin;
-    priv->stats.add ((GstClockTime)computed * GST_USECOND);
+    const GstClockTime spent = (GstClockTime)computed * GST_USECOND;
+    priv->stats.add (spent);
+    priv->promise.watch (GST_ELEMENT (self), priv->stats, spent);
     if (frame.avatar != priv->announced && !announce (self, frame.avatar))
       return GST_FLOW_NOT_NEGOTIATED;
 
@@ -634,7 +646,7 @@ gst_speech2latent_query (GstBaseTransform *trans, GstPadDirection direction,
   if (GST_QUERY_TYPE (query) != GST_QUERY_LATENCY || direction != GST_PAD_SRC)
     return parent_class->query (trans, direction, query);
   GST_OBJECT_LOCK (trans);
-  const GstClockTime latency = GST_SPEECH2LATENT (trans)->priv->latency;
+  const GstClockTime latency = latency_of (GST_SPEECH2LATENT (trans)->priv);
   GST_OBJECT_UNLOCK (trans);
   return daetalker_answer_latency (trans->sinkpad, query, latency);
 }
@@ -735,7 +747,7 @@ gst_speech2latent_get_property (GObject *object, guint id, GValue *value,
     g_value_set_int (value, priv->look_ahead_ms);
     break;
   case PROP_LATENCY:
-    g_value_set_uint64 (value, priv->latency);
+    g_value_set_uint64 (value, latency_of (priv));
     break;
   case PROP_STATS:
     g_value_take_boxed (value, priv->stats.to_structure (

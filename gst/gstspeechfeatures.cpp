@@ -35,6 +35,7 @@
 #include <memory>
 #include <vector>
 
+#include "computepromise.h"
 #include "engineloader.h"
 #include "framestats.h"
 #include "speechcounter.h"
@@ -74,8 +75,8 @@ struct Private {
   SpeechSettings opened_with;
   SpeechSettings::Opened opened; // from READY on
   daetalker::Window window;
-  GstClockTime latency = 0;
-  bool streaming = false; // PAUSED or PLAYING
+  GstClockTime latency = 0; // but for the time to compute
+  bool streaming = false;   // PAUSED or PLAYING
   bool warned_unbounded = false;
 
   // Under the stream lock.
@@ -86,6 +87,8 @@ struct Private {
 
   GstPadChainFunction base_chain = nullptr;
   FrameStats stats;
+  FrameStats chunks; // how long they take
+  ComputePromise promise;
 };
 
 } // namespace
@@ -108,6 +111,13 @@ current_encoder (GstSpeechFeatures *self)
   auto encoder = self->priv->opened.encoder;
   GST_OBJECT_UNLOCK (self);
   return encoder;
+}
+
+// With the object lock held.
+static GstClockTime
+latency_of (const Private *priv)
+{
+  return priv->latency > 0 ? priv->latency + priv->promise.time () : 0;
 }
 
 // Computes window and latency, unless a stream is running, which keeps them; says so
@@ -183,6 +193,24 @@ close_stream (GstSpeechFeatures *self)
   update_window (self);
 }
 
+// How long a chunk takes, once caches and allocators are warm.
+static GstClockTime
+time_chunk (daetalker::FeatureStream &stream, const daetalker::Window &window, int hop)
+{
+  if (window.chunk == 0)
+    return 0;
+  std::vector<float> silence ((gsize)((2 * window.chunk + window.right) * hop));
+  std::vector<float> features;
+  stream.push (silence.data (), silence.size ());
+  stream.pull (features);
+  const gint64 begin = g_get_monotonic_time ();
+  stream.push (silence.data (), (gsize)(window.chunk * hop));
+  stream.pull (features);
+  const gint64 spent = g_get_monotonic_time () - begin;
+  stream.reset ();
+  return (GstClockTime)spent * GST_USECOND;
+}
+
 static gboolean
 open_stream (GstSpeechFeatures *self)
 {
@@ -197,6 +225,7 @@ open_stream (GstSpeechFeatures *self)
   const gboolean opened = daetalker_guard (GST_ELEMENT (self), FALSE, [&] {
     auto stream = encoder->open_stream (&window);
     const SpeechEncoderInfo &info = encoder->info ();
+    priv->promise.start (time_chunk (*stream, window, info.hop));
     GST_AUDIO_ENCODER_STREAM_LOCK (self);
     priv->stream = std::move (stream);
     priv->counter.set_format (info.sample_rate, info.hop);
@@ -204,6 +233,7 @@ open_stream (GstSpeechFeatures *self)
     // A chunk at a time, so that a flush need not wait for a long buffer.
     priv->slice = (gsize)(window.chunk > 0 ? window.chunk * info.hop : G_MAXINT);
     priv->stats.clear ();
+    priv->chunks.clear ();
     GST_AUDIO_ENCODER_STREAM_UNLOCK (self);
     return TRUE;
   });
@@ -296,12 +326,13 @@ send_frames (GstSpeechFeatures *self)
     return GST_FLOW_FLUSHING;
   if (count == 0)
     return GST_FLOW_OK;
-  const GstClockTime spent =
-      (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND / count;
+  const auto spent = (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND;
+  priv->chunks.add (spent);
+  priv->promise.watch (GST_ELEMENT (self), priv->chunks, spent);
 
   const gsize size = priv->feature_size * sizeof (float);
   for (std::size_t i = 0; i < count; i++) {
-    priv->stats.add (spent);
+    priv->stats.add (spent / count);
     GstBuffer *buffer =
         gst_buffer_new_memdup (features.data () + i * priv->feature_size, size);
     // The samples were handed over already: 0 go with this buffer.
@@ -518,7 +549,7 @@ gst_speech_features_src_query (GstAudioEncoder *encoder, GstQuery *query)
   GstSpeechFeatures *self = GST_SPEECH_FEATURES (encoder);
   Private *priv = self->priv;
   GST_OBJECT_LOCK (self);
-  const GstClockTime latency = priv->latency;
+  const GstClockTime latency = latency_of (priv);
   const bool unbounded =
       priv->streaming && priv->window.chunk == 0 && !priv->warned_unbounded;
   GST_OBJECT_UNLOCK (self);
@@ -563,7 +594,7 @@ gst_speech_features_get_property (GObject *object, guint id, GValue *value,
   bool known = true;
   GST_OBJECT_LOCK (self);
   if (id == PROP_LATENCY) {
-    g_value_set_uint64 (value, priv->latency);
+    g_value_set_uint64 (value, latency_of (priv));
   } else if (id == PROP_STATS) {
     const auto &encoder = priv->opened.encoder;
     GstStructure *stats = priv->stats.to_structure (

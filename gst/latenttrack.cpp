@@ -122,6 +122,28 @@ LatentTrack::reset ()
   grid_index_ = sent_ = 0;
 }
 
+GstClockTime
+LatentTrack::time_chunk ()
+{
+  if (window_.chunk == 0)
+    return 0;
+  const guint64 chunks = 2; // the first warms caches and allocators
+  const std::vector<float> nothing ((std::size_t)info ().feature_size);
+  std::vector<daetalker::LatentFrame> frames;
+  guint64 pushed = 0;
+  gint64 begin = 0;
+  for (guint64 chunk = 1; chunk <= chunks; chunk++) {
+    const guint64 needed = chunk * (guint64)window_.chunk + (guint64)window_.right;
+    for (; pushed < first_feature (needed); pushed++)
+      stream_->push (nothing.data (), 1);
+    begin = g_get_monotonic_time ();
+    stream_->pull ([] (std::uint64_t, daetalker::Pose &) {}, frames);
+  }
+  const gint64 spent = g_get_monotonic_time () - begin;
+  reset ();
+  return (GstClockTime)spent * GST_USECOND;
+}
+
 void
 LatentTrack::swap (std::shared_ptr<daetalker::Avatar> avatar, const Window &window)
 {

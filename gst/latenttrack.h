@@ -64,6 +64,9 @@ public:
   // For `control`, once: the head's sway at its frame.
   daetalker::Pose sway (float scale) { return idle_.sway (info (), scale); }
 
+  // How long a chunk of frames takes; the track starts anew.
+  GstClockTime time_chunk ();
+
   // Forgets everything but avatar and rate; what the face does by itself goes on.
   void reset ();
 

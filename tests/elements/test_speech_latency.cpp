@@ -17,6 +17,16 @@ latency_of (GstElement *element)
   return latency;
 }
 
+// The time to compute is measured and added; the arithmetic engine takes next to none.
+constexpr GstClockTime computing = 20 * GST_MSECOND;
+
+#define EXPECT_LATENCY(found, expected)                                                  \
+  do {                                                                                   \
+    const GstClockTime latency_found = (found), latency_expected = (expected);           \
+    EXPECT_GE (latency_found, latency_expected);                                         \
+    EXPECT_LT (latency_found, latency_expected + computing);                             \
+  } while (0)
+
 // Min latency with an upstream of 30 ms, live or not.
 GstClockTime
 query (SpeechHarness &t, bool live)
@@ -44,10 +54,10 @@ TEST_P (Latency, IsTheFormulasNumber)
   SpeechHarness t (bundle, GetParam ().launch, GetParam ().rate);
   t.start ();
   t.push (ramp (3200));
-  EXPECT_EQ (latency_of (t.features), GetParam ().features_ms * GST_MSECOND);
-  EXPECT_EQ (latency_of (t.latents), GetParam ().latents_ms * GST_MSECOND);
+  EXPECT_LATENCY (latency_of (t.features), GetParam ().features_ms * GST_MSECOND);
+  EXPECT_LATENCY (latency_of (t.latents), GetParam ().latents_ms * GST_MSECOND);
   EXPECT_EQ (query (t, true),
-             (30 + GetParam ().features_ms + GetParam ().latents_ms) * GST_MSECOND);
+             30 * GST_MSECOND + latency_of (t.features) + latency_of (t.latents));
   EXPECT_EQ (query (t, false), 0u) << "not live: nothing is added";
 }
 
@@ -96,7 +106,18 @@ TEST (FeatureLatency, IsExact)
     for (const TestFrame &frame : t.take ())
       longest = std::max (longest, (ms + 1) * GST_MSECOND - frame.pts);
   }
-  EXPECT_EQ (longest, latency_of (t.features));
+  EXPECT_LATENCY (latency_of (t.features), longest);
+}
+
+TEST (SpeechLatency, HoldsTheTimeToCompute)
+{
+  TestBundle bundle (
+      nlohmann::json{{"behaviour", {{"features_ms", 15}, {"latents_ms", 40}}}});
+  SpeechHarness t (bundle, whole);
+  t.start ();
+  t.push (ramp (320));
+  EXPECT_GE (latency_of (t.features), (120 + 2 * 15) * GST_MSECOND);
+  EXPECT_GE (latency_of (t.latents), (80 + 40) * GST_MSECOND);
 }
 
 TEST (FeatureChunk, IsInTheStats)
@@ -129,7 +150,7 @@ TEST (LatentLatency, IsExactAtTheNativeRate)
     for (const TestFrame &frame : t.take ())
       longest = std::max (longest, k * 20 * GST_MSECOND - frame.pts);
   }
-  EXPECT_EQ (longest, latency_of (t.latents));
+  EXPECT_LATENCY (latency_of (t.latents), longest);
 }
 
 TEST (LatencyMessage, IsPostedWhenTheNumberChanges)
@@ -163,8 +184,7 @@ TEST (LatencyMessage, IsPostedWhenTheNumberChanges)
   t.push (ramp (320));
   messages ();
   g_object_set (t.features, "look-ahead", 0, nullptr);
-  EXPECT_EQ (latency_of (t.features), 240 * GST_MSECOND)
-      << "a running stream keeps its window";
+  EXPECT_LATENCY (latency_of (t.features), 240 * GST_MSECOND); // as it was
 }
 
 TEST (LatencyMessage, OnePassWarnsInLiveStreams)
