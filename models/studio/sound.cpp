@@ -3,9 +3,11 @@
 
 #include <filesystem>
 #include <gst/app/gstappsink.h>
+#include <gst/app/gstappsrc.h>
 
 #include "models/engine.h"
 #include "models/studio/gst_errors.h"
+#include "models/studio/gst_launch.h"
 
 namespace daetalker {
 
@@ -14,11 +16,17 @@ namespace {
 constexpr GstClockTime poll_interval = 100 * GST_MSECOND;
 constexpr int stall_limit = 600; // intervals
 
-constexpr const char *description =
+constexpr const char *reading =
     "filesrc name=file ! decodebin expose-all-streams=false caps=audio/x-raw ! "
     "audioconvert ! audioresample ! "
     "audio/x-raw,format=S16LE,rate=16000,channels=1 ! "
     "appsink name=samples sync=false max-buffers=64";
+
+constexpr const char *shifting =
+    "appsrc name=speech format=time "
+    "caps=audio/x-raw,format=S16LE,rate=16000,channels=1,layout=interleaved ! "
+    "audioconvert ! pitch name=pitch ! audioconvert ! audio/x-raw,format=S16LE ! "
+    "appsink name=samples sync=false";
 
 [[noreturn]] void
 refuse (const std::string &path, const std::string &reason)
@@ -39,13 +47,55 @@ append (GstSample *sample, std::vector<std::int16_t> &samples)
   gst_buffer_unmap (buffer, &map);
 }
 
-struct Stopped {
-  void operator() (GstElement *pipeline) const
+// Set to NULL before it goes.
+class Pipeline {
+public:
+  Pipeline (const char *description, const std::string &subject)
+      : pipeline_ (launch_pipeline (description, subject)), subject_ (subject)
   {
-    gst_element_set_state (pipeline, GST_STATE_NULL);
-    gst_object_unref (pipeline);
   }
+  ~Pipeline () { gst_element_set_state (pipeline_.get (), GST_STATE_NULL); }
+
+  GstElementPointer element (const char *name) const
+  {
+    return element_of (pipeline_, name);
+  }
+
+  void play () const { gst_element_set_state (pipeline_.get (), GST_STATE_PLAYING); }
+
+  // All that arrives at the element `samples`.
+  std::vector<std::int16_t> collect () const;
+
+private:
+  const GstElementPointer pipeline_;
+  const std::string subject_;
 };
+
+std::vector<std::int16_t>
+Pipeline::collect () const
+{
+  const GstBusPointer bus (gst_element_get_bus (pipeline_.get ()));
+  const GstElementPointer sink = element ("samples");
+  GstAppSink *samples_out = GST_APP_SINK (sink.get ());
+  std::vector<std::int16_t> samples;
+  for (int stalled = 0; stalled < stall_limit; stalled++) {
+    const bool ended = gst_app_sink_is_eos (samples_out);
+    const GstSamplePointer sample (
+        ended ? nullptr : gst_app_sink_try_pull_sample (samples_out, poll_interval));
+    // What fails before the sound is found does not end the stream.
+    const GstMessagePointer failure (
+        gst_bus_pop_filtered (bus.get (), GST_MESSAGE_ERROR));
+    if (failure)
+      refuse (subject_, reason_of (*error_of (failure.get ())));
+    if (ended)
+      return samples;
+    if (!sample)
+      continue;
+    stalled = 0;
+    append (sample.get (), samples);
+  }
+  refuse (subject_, "nothing was decoded for a minute");
+}
 
 } // namespace
 
@@ -58,40 +108,26 @@ read_sound (const std::string &path)
     refuse (path, "it is a folder");
   if (!std::filesystem::is_regular_file (path)) // which may wait for a writer for ever
     refuse (path, "it is no regular file");
-  GError *problem = nullptr;
-  const std::unique_ptr<GstElement, Stopped> pipeline (
-      gst_parse_launch (description, &problem));
-  const GErrorPointer missing (problem);
-  if (missing)
-    throw Error (ErrorCode::not_found, "GStreamer", missing->message,
-                 "Install gstreamer1.0-plugins-base and gstreamer1.0-plugins-good");
-  const GstElementPointer source (
-      gst_bin_get_by_name (GST_BIN (pipeline.get ()), "file"));
-  const GstElementPointer sink (
-      gst_bin_get_by_name (GST_BIN (pipeline.get ()), "samples"));
-  g_object_set (source.get (), "location", path.c_str (), nullptr);
-  gst_element_set_state (pipeline.get (), GST_STATE_PLAYING);
+  const Pipeline pipeline (reading, path);
+  g_object_set (pipeline.element ("file").get (), "location", path.c_str (), nullptr);
+  pipeline.play ();
+  return pipeline.collect ();
+}
 
-  const GstBusPointer bus (gst_element_get_bus (pipeline.get ()));
-  GstAppSink *samples_out = GST_APP_SINK (sink.get ());
-  std::vector<std::int16_t> samples;
-  for (int stalled = 0; stalled < stall_limit; stalled++) {
-    const bool ended = gst_app_sink_is_eos (samples_out);
-    const GstSamplePointer sample (
-        ended ? nullptr : gst_app_sink_try_pull_sample (samples_out, poll_interval));
-    // What fails before the sound is found does not end the stream.
-    const GstMessagePointer failure (
-        gst_bus_pop_filtered (bus.get (), GST_MESSAGE_ERROR));
-    if (failure)
-      refuse (path, reason_of (*error_of (failure.get ())));
-    if (ended)
-      return samples;
-    if (!sample)
-      continue;
-    stalled = 0;
-    append (sample.get (), samples);
-  }
-  refuse (path, "nothing was decoded for a minute");
+std::vector<std::int16_t>
+shift_pitch (const std::vector<std::int16_t> &speech, double factor)
+{
+  const Pipeline pipeline (shifting, "speech at another pitch");
+  g_object_set (pipeline.element ("pitch").get (), "pitch", gfloat (factor), nullptr);
+  const GstElementPointer source = pipeline.element ("speech");
+  pipeline.play ();
+  gst_app_src_push_buffer (
+      GST_APP_SRC (source.get ()),
+      gst_buffer_new_memdup (speech.data (), speech.size () * sizeof (speech[0])));
+  gst_app_src_end_of_stream (GST_APP_SRC (source.get ()));
+  std::vector<std::int16_t> shifted = pipeline.collect ();
+  shifted.resize (speech.size ());
+  return shifted;
 }
 
 } // namespace daetalker

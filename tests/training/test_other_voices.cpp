@@ -26,7 +26,7 @@ listen (const Tensor &wave)
   return wave.view ({-1, 320}).mean (1, true);
 }
 
-class OtherVoices : public testing::Test {
+class OtherVoicesTest : public testing::Test {
 protected:
   void SetUp () override
   {
@@ -38,9 +38,10 @@ protected:
 
   void write_table (int64_t latent_size, int64_t rows)
   {
-    save_tensors (voices_ + "/a.safetensors", {{"latents", torch::ones ({rows, latent_size})},
-                                               {"pose", torch::zeros ({rows, 3})},
-                                               {"lips", torch::ones ({rows, 40})}});
+    save_tensors (voices_ + "/a.safetensors",
+                  {{"latents", torch::ones ({rows, latent_size})},
+                   {"pose", torch::zeros ({rows, 3})},
+                   {"lips", torch::ones ({rows, 40})}});
   }
 
   std::vector<Sequence> read ()
@@ -55,7 +56,7 @@ protected:
 
 } // namespace
 
-TEST_F (OtherVoices, WhatIsForetoldIsAboutTheMean)
+TEST_F (OtherVoicesTest, WhatIsForetoldIsAboutTheMean)
 {
   const std::vector<Sequence> sequences = read ();
   ASSERT_EQ (sequences.size (), 1u);
@@ -67,7 +68,7 @@ TEST_F (OtherVoices, WhatIsForetoldIsAboutTheMean)
   EXPECT_TRUE (voice.lips.equal (torch::ones ({frames, 40})));
 }
 
-TEST_F (OtherVoices, HaveToFitTheSoundAndTheAvatar)
+TEST_F (OtherVoicesTest, HaveToFitTheSoundAndTheAvatar)
 {
   write_table (size, frames - 1);
   EXPECT_ERROR (read (), ErrorCode::wrong_model, "latents of [5, 3]");
@@ -75,11 +76,67 @@ TEST_F (OtherVoices, HaveToFitTheSoundAndTheAvatar)
   EXPECT_ERROR (read (), ErrorCode::wrong_model, "latents of [5, 3]");
 }
 
-TEST_F (OtherVoices, SoundWithoutTableAndTableWithoutSound)
+TEST_F (OtherVoicesTest, SoundWithoutTableAndTableWithoutSound)
 {
   write_wav (voices_ + "/b.wav", torch::zeros ({640}));
   EXPECT_ERROR (read (), ErrorCode::not_found, "b.safetensors");
   std::filesystem::remove (voices_ + "/a.wav");
   std::filesystem::remove (voices_ + "/b.wav");
   EXPECT_ERROR (read (), ErrorCode::not_found, "no sound");
+}
+
+namespace {
+
+// Half a second of silence, then half a second of 200 Hz.
+Tensor
+late_tone ()
+{
+  const Tensor time = torch::arange (8000) / 16000.0;
+  return torch::cat ({torch::zeros ({8000}), (2 * M_PI * 200 * time).sin ()});
+}
+
+double
+frequency (const Tensor &wave) // by its zeros
+{
+  const Tensor part = wave.slice (0, 10000, 15000) > 0;
+  const int64_t changes =
+      (part.slice (0, 1) != part.slice (0, 0, -1)).sum ().item<int64_t> ();
+  return double (changes) / 2 / (5000.0 / 16000);
+}
+
+} // namespace
+
+// Lower, higher, lower: the same face at the same time.
+TEST_F (OtherVoicesTest, AreThePersonsOwnAtOtherPitches)
+{
+  const int64_t rows = 25;
+  Sequence spoken;
+  spoken.latents = torch::rand ({rows, size});
+  spoken.pose = torch::rand ({rows, 3});
+  spoken.lips = torch::rand ({rows, 40});
+  const Tensor speech = (20000 * late_tone ()).to (torch::kShort);
+  std::vector<Tensor> heard;
+  const auto remember = [&] (const Tensor &wave) {
+    heard.push_back (wave);
+    return wave.view ({-1, 320});
+  };
+  const auto disguised = disguised_voices ({spoken}, {speech}, 3, remember);
+  ASSERT_EQ (disguised.size (), 3u);
+  for (size_t i = 0; i < heard.size (); i++) {
+    const double factor = frequency (heard[i]) / 200;
+    if (i % 2 == 0) {
+      EXPECT_GT (factor, 0.74);
+      EXPECT_LT (factor, 0.95);
+    } else {
+      EXPECT_GT (factor, 1.06);
+      EXPECT_LT (factor, 1.44);
+    }
+    const auto loud = (heard[i].abs () > 0.1).nonzero ();
+    EXPECT_NEAR (loud[0].item<double> () / 16, 500, 25) << "ms";
+    EXPECT_TRUE (disguised[i].features.equal (heard[i].view ({-1, 320})));
+    EXPECT_TRUE (disguised[i].latents.equal (spoken.latents));
+    EXPECT_TRUE (disguised[i].lips.equal (spoken.lips));
+  }
+  EXPECT_FALSE (heard[0].equal (heard[2])) << "another larger person";
+  EXPECT_TRUE (disguised_voices ({spoken}, {speech}, 0, remember).empty ());
 }

@@ -2,7 +2,9 @@
 #include "models/studio/training/other_voices.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
+#include <random>
 
 #include "models/io/tensors.h"
 #include "models/studio/progress.h"
@@ -50,7 +52,39 @@ private:
   const TensorMap tensors_;
 };
 
+// A larger person's by 1 to 5 half tones, or a smaller one's by up to 6, by turns.
+double
+another_pitch (int copy, std::mt19937 &random)
+{
+  const double share = double (random ()) / double (std::mt19937::max ());
+  return std::exp2 (copy % 2 == 0 ? -0.1 - 0.28 * share : 0.12 + 0.38 * share);
+}
+
 } // namespace
+
+std::vector<Sequence>
+disguised_voices (const std::vector<Sequence> &spoken, const std::vector<Tensor> &speech,
+                  int copies, const std::function<Tensor (const Tensor &)> &listen)
+{
+  std::mt19937 random (1); // the same ones in every run, so that they are heard once
+  std::vector<Sequence> result;
+  Progress progress ("other pitches", spoken.size ());
+  for (size_t i = 0; i < spoken.size () && copies > 0; i++) {
+    const auto *samples = speech[i].data_ptr<int16_t> ();
+    const std::vector<int16_t> own (samples, samples + speech[i].numel ());
+    for (int copy = 0; copy < copies; copy++) {
+      Sequence sequence = spoken[i];
+      sequence.features = listen (
+          torch::tensor (shift_pitch (own, another_pitch (copy, random)), torch::kShort)
+              .to (torch::kFloat) /
+          32768);
+      sequence.features = sequence.features.narrow (0, 0, 2 * sequence.latents.size (0));
+      result.push_back (sequence);
+    }
+    progress.add ();
+  }
+  return result;
+}
 
 std::vector<Sequence>
 other_voices (const std::string &folder,
@@ -67,8 +101,7 @@ other_voices (const std::string &folder,
         torch::tensor (read_sound (sound), torch::kShort).to (torch::kFloat) / 32768);
     const int64_t frames = sequence.features.size (0) / 2;
     sequence.features = sequence.features.narrow (0, 0, 2 * frames);
-    sequence.latents =
-        table.rows ("latents", frames, latent_mean.size (0)) + latent_mean;
+    sequence.latents = table.rows ("latents", frames, latent_mean.size (0)) + latent_mean;
     sequence.pose = table.rows ("pose", frames, 3) + pose_mean;
     sequence.lips = table.rows ("lips", frames, 40);
     result.push_back (sequence);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Speech of other voices, to learn this person's face from.  Nobody filmed it: somebody
-// who understands every voice (a large speech encoder, and a predictor that was trained
-// with it on this person's footage) heard it and foretold the face.
+// Speech of other voices, to learn this person's face from: this person's own at other
+// pitches, and strangers', whom nobody filmed.
 #pragma once
 
 #include <functional>
@@ -14,7 +13,17 @@
 
 namespace daetalker {
 
-// Of each sound in `folder`; beside it lies NAME.safetensors, at 25 frames a second:
+// Those of `spoken`, with the same faces, each `copies` times as a larger or a smaller
+// person would say it in another room.  `speech`: of each, [L] int16.  `listen`: below.
+// Throws Error (not_found: GStreamer's element that shifts the pitch).
+std::vector<Sequence>
+disguised_voices (const std::vector<Sequence> &spoken,
+                  const std::vector<torch::Tensor> &speech, int copies,
+                  const std::function<torch::Tensor (const torch::Tensor &)> &listen);
+
+// Somebody who understands every voice (a large speech encoder, and a predictor that was
+// trained with it on this person's footage) heard them and foretold the face.  Of each
+// sound in `folder`; beside it lies NAME.safetensors, at 25 frames a second:
 //   latents [frames, size], pose [frames, 3]   as they differ from the person's mean
 //   lips [frames, 40]                          as Sequence has them
 // `listen`: [L] in [-1, 1] -> [rows, F], two rows a frame.

@@ -104,7 +104,7 @@ find_rest (SequenceSet &set)
 
 SequenceSet
 make_sequences (const FrameStore &store, const std::string &autoencoder,
-                const std::string &encoder, const std::string &others)
+                const std::string &encoder, const OtherVoices &others)
 {
   torch::NoGradGuard guard;
   Tensor latents = all_latents (store, autoencoder);
@@ -121,6 +121,7 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
   Tensor lips = (mouths - mouths.mean (1, true)).flatten (1);
 
   SequenceSet set;
+  std::vector<Tensor> speech; // of the training clips
   set.frames = store.frames ();
   set.mouth = mouths.mean (0);
   const IdleFit idle = fit_idle_of (store, latents, autoencoder);
@@ -146,6 +147,8 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
     sequence.lips = clip_lips.narrow (0, 0, frames);
     sequence.first = clip.first;
     (clip.held_out ? set.held_out : set.training).push_back (sequence);
+    if (!clip.held_out)
+      speech.push_back (store.speech (clip).contiguous ());
     progress.add ();
   }
 
@@ -161,10 +164,14 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
   set.facts.pose_max = to_pose (std::get<0> (all_poses.max (0)));
   set.facts.feature_size = int (set.training.at (0).features.size (1));
   find_rest (set);
-  if (!others.empty ())
-    set.others = other_voices (
-        others, [&] (const Tensor &wave) { return listener.listen_augmented (wave); },
-        means[anchor], pose_means[anchor]);
+  const auto listen = [&listener] (const Tensor &wave) {
+    return listener.listen_augmented (wave);
+  };
+  set.others = disguised_voices (set.training, speech, others.disguises, listen);
+  if (!others.folder.empty ())
+    for (const Sequence &sequence :
+         other_voices (others.folder, listen, means[anchor], pose_means[anchor]))
+      set.others.push_back (sequence);
   listener.remember ();
   return set;
 }

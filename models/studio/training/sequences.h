@@ -39,6 +39,11 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE (Idle, blinks_per_minute, blink, sway)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE (SequenceFacts, feature_size, rest_latent, rest_pose,
                                     pose_min, pose_max, idle)
 
+struct OtherVoices {
+  int disguises = 2;  // of each training clip
+  std::string folder; // of strangers; empty: none
+};
+
 struct SequenceSet {
   std::vector<Sequence> training;
   std::vector<Sequence> held_out;
@@ -55,8 +60,8 @@ struct SequenceSet {
 //   autoencoder: safetensors of encoder.* with the shape in its metadata's
 //                "network", as train_autoencoder writes it
 //   encoder:     the folder of a speech encoder
-//   others:      a folder of other voices (other_voices.h), or empty
+//   others:      where other voices come from (other_voices.h)
 SequenceSet make_sequences (const FrameStore &store, const std::string &autoencoder,
-                            const std::string &encoder, const std::string &others = "");
+                            const std::string &encoder, const OtherVoices &others = {});
 
 } // namespace daetalker

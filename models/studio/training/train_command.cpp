@@ -28,7 +28,7 @@ struct TrainOptions {
   int references = -1;           // as the avatar has that is started from, or none
   HeldOut held_out;
   std::string held_out_clips; // file of names
-  std::string others;         // folder
+  OtherVoices others;
   AutoencoderTraining autoencoder;
   double finish_minutes = 20; // of the UNet, after speech2latent
   Speech2LatentTraining speech2latent;
@@ -262,13 +262,19 @@ add_train_command (CLI::App &app)
       ->check (CLI::Range (0, 1 << 20))
       ->capture_default_str ();
   command
-      ->add_option ("--other-voices", options->others,
+      ->add_option ("--disguises", options->others.disguises,
+                    "So many times each clip is also heard at another pitch, so that "
+                    "speech2latent follows other voices")
+      ->check (CLI::Range (0, 16))
+      ->capture_default_str ();
+  command
+      ->add_option ("--other-voices", options->others.folder,
                     "Folder of speech of others, each with what a teacher foretells of "
                     "this face (latents, pose, lips), for speech2latent")
       ->check (CLI::ExistingDirectory);
   command
       ->add_option ("--other-voices-share", options->speech2latent.others_share,
-                    "Of speech2latent's segments")
+                    "Of speech2latent's segments, for other voices and pitches")
       ->check (CLI::Range (0.0, 1.0))
       ->capture_default_str ();
   command->add_option ("--seed", autoencoder.seed, "Of all random numbers")
