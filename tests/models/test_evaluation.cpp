@@ -176,6 +176,9 @@ TEST (SpeechEvents, LabialsAreReadFromAnAlignment)
                                         "34000 35500 at\n35500 41000 m\n");
   // 23750 / 25000 s is frame 23.75; 35500, frame 35.5.
   EXPECT_EQ (labial_onsets (folder / "a.align"), (std::vector<std::size_t>{23, 35}));
+  EXPECT_EQ (wordless_frames (folder / "a.align", 46),
+             (std::vector<std::size_t>{0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
+                                       12, 13, 14, 15, 16, 17, 18, 19, 20, 43, 44, 45}));
   test::write_text (folder / "b.align", "0 twelve sil\n");
   EXPECT_ERROR (labial_onsets (folder / "b.align"), ErrorCode::corrupt, "b.align");
   EXPECT_ERROR (labial_onsets (folder / "c.align"), ErrorCode::not_found, "c.align");

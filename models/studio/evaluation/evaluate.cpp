@@ -259,9 +259,11 @@ private:
       return frames;
     };
     clip.silence = within (silent_frames (clip.speech));
-    if (!options_.alignments.empty ())
-      clip.labials =
-          within (labial_onsets (options_.alignments + "/" + clip.name + ".align"));
+    if (options_.alignments.empty ())
+      return;
+    const std::string alignment = options_.alignments + "/" + clip.name + ".align";
+    clip.labials = within (labial_onsets (alignment));
+    clip.silence = wordless_frames (alignment, clip.pictures.size ());
   }
 
   // What only the eye misses: mouths that do not close, eyes that never do.
