@@ -89,8 +89,17 @@ static const gchar *const own_properties[] = {"latency", "stats", "idle-after", 
 
 namespace {
 
-// Pictures that may wait for the renderer.
+// Pictures that may wait for the renderer, and for the viewer: a picture is drawn once
+// its latent is there, not once the one before it has been shown.
 constexpr guint latent_queue_buffers = 3;
+constexpr guint picture_queue_buffers = 2;
+
+void
+hold_buffers (GstElement *queue, guint count)
+{
+  g_object_set (queue, "max-size-buffers", count, "max-size-bytes", 0, "max-size-time",
+                (guint64)0, nullptr);
+}
 
 struct Private {
   // From init to finalize; owned by the bin.
@@ -554,14 +563,16 @@ gst_dae_talker_bin_init (GstDaeTalkerBin *self)
   GstElement *convert = make ("audioconvert", "convert");
   GstElement *resample = make ("audioresample", "resample");
   GstElement *latent_queue = make ("queue", "latent_queue");
-  add_ghost_pad (self, priv->render, "src");
+  GstElement *picture_queue = make ("queue", "picture_queue");
+  add_ghost_pad (self, picture_queue != nullptr ? picture_queue : priv->render, "src");
   if (!priv->missing.empty ())
     return;
   g_object_set (priv->speech_queue, "max-size-buffers", 0, "max-size-bytes", 0, nullptr);
-  g_object_set (latent_queue, "max-size-buffers", latent_queue_buffers, "max-size-bytes",
-                0, "max-size-time", (guint64)0, nullptr);
+  hold_buffers (latent_queue, latent_queue_buffers);
+  hold_buffers (picture_queue, picture_queue_buffers);
   gst_element_link_many (priv->tee, priv->speech_queue, convert, resample, priv->features,
-                         priv->latents, latent_queue, priv->render, nullptr);
+                         priv->latents, latent_queue, priv->render, picture_queue,
+                         nullptr);
   add_ghost_pad (self, priv->tee, "sink");
   g_autoptr (GstPad) sink = gst_element_get_static_pad (priv->tee, "sink");
   gst_pad_add_probe (
