@@ -111,6 +111,7 @@ struct Private {
   // What the times in `stats` are of.
   const daetalker::Avatar *timed_avatar = nullptr;
   std::atomic<int> timed_steps{0};
+  bool warm = false; // the streaming thread has drawn
   GstTagList *upstream_tags = nullptr;
   bool tagged = false;
 };
@@ -298,6 +299,7 @@ gst_dae_render_start (GstBaseTransform *trans)
     priv->device_memory->open (priv->model.current ().info ().device);
     priv->promise.start (priv->model.current ().measured);
     priv->timed_avatar = nullptr;
+    priv->warm = false;
     priv->stats.clear ();
     priv->tagged = false;
     return TRUE;
@@ -410,6 +412,22 @@ choose_steps (GstDaeRender *self)
   }
 }
 
+// A thread's first evaluation takes several times as long as the next ones: its memory is
+// new.  Caps come before the first latent.
+static gboolean
+warm_thread (GstDaeRender *self)
+{
+  Private *priv = self->priv;
+  if (priv->warm)
+    return TRUE;
+  priv->warm = true;
+  return daetalker_guard (GST_ELEMENT (self), FALSE, [&] {
+    const RenderModel &model = priv->model.current ();
+    model.renderer->warm_up (model.info ().steps.front ());
+    return TRUE;
+  });
+}
+
 static gboolean
 gst_dae_render_set_caps (GstBaseTransform *trans, GstCaps *incaps, GstCaps *outcaps)
 {
@@ -449,7 +467,7 @@ gst_dae_render_set_caps (GstBaseTransform *trans, GstCaps *incaps, GstCaps *outc
   choose_steps (self);
   priv->latent.resize (info.latent_size);
   priv->buffer_size = (info.latent_size + (tensors == 2 ? 3 : 0)) * sizeof (float);
-  return TRUE;
+  return warm_thread (self);
 }
 
 // A pool of video buffers in system memory, with strides as downstream wants them.

@@ -298,7 +298,9 @@ gst_speech_features_set_format (GstAudioEncoder *encoder, GstAudioInfo *info)
   g_autoptr (GstCaps) caps = daetalker_features_caps_new (
       (guint)speech.feature_size, speech.sample_rate, speech.hop, speech.hash.c_str (),
       self->priv->window.chunk);
-  return gst_audio_encoder_set_output_format (encoder, caps);
+  // Said at once, so that all behind it is ready for the first frame.
+  return gst_audio_encoder_set_output_format (encoder, caps) &&
+         gst_audio_encoder_negotiate (encoder);
 }
 
 // ---- data ------------------------------------------------------------------------
