@@ -3,6 +3,15 @@
 
 #include "streamtime.h"
 
+static constexpr GstClockTime reserve = GST_MSECOND;
+
+// What one or few frames took, or half of them: others take longer.
+static GstClockTime
+with_room (GstClockTime spent)
+{
+  return spent + MAX (spent / 4, reserve);
+}
+
 void
 ComputePromise::install (GObjectClass *klass, guint id)
 {
@@ -32,7 +41,7 @@ ComputePromise::get (GValue *value) const
 void
 ComputePromise::start (GstClockTime spent)
 {
-  measured_ = spent;
+  measured_ = with_room (spent);
   broken_ = 0;
 }
 
@@ -41,6 +50,15 @@ ComputePromise::time () const
 {
   const gint given = given_;
   return given >= 0 ? (GstClockTime)given * GST_MSECOND : measured_.load ();
+}
+
+void
+ComputePromise::promise (GstElement *element, GstClockTime needed)
+{
+  GST_INFO_OBJECT (element, "frames take %" GST_TIME_FORMAT ", not %" GST_TIME_FORMAT,
+                   GST_TIME_ARGS (needed), GST_TIME_ARGS (measured_.load ()));
+  measured_ = needed;
+  daetalker_post_latency (element);
 }
 
 void
@@ -68,15 +86,18 @@ ComputePromise::watch (GstElement *element, const FrameStats &stats, GstClockTim
       report (element, spent, promised);
     return;
   }
-  constexpr gsize enough = 50;
-  constexpr GstClockTime reserve = GST_MSECOND;
-  if (stats.times () < enough || stats.count () % enough != 0)
+  constexpr gsize few = 5, enough = 100;
+  const gsize times = stats.times ();
+  if (times < enough) {
+    // What was measured at the start may have had less of a past to look at.
+    const GstClockTime half = times % few == 0 ? stats.percentile (0.5) : 0;
+    if (half > promised)
+      promise (element, with_room (half));
     return;
-  const GstClockTime needed = stats.percentile (0.98) + reserve;
-  if (needed > promised + reserve || needed < promised - promised / 4) {
-    GST_INFO_OBJECT (element, "frames take %" GST_TIME_FORMAT ", not %" GST_TIME_FORMAT,
-                     GST_TIME_ARGS (needed), GST_TIME_ARGS (promised));
-    measured_ = needed;
-    daetalker_post_latency (element);
   }
+  if (stats.count () % (enough / 2) != 0)
+    return;
+  const GstClockTime needed = stats.percentile (0.98);
+  if (needed > promised || needed + reserve < promised - promised / 4)
+    promise (element, needed + reserve);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The time that an element promises to need for a frame: what it adds to the latency
-// of a live stream.
+// The time that an element promises to need for a frame, or for a chunk of frames where
+// it computes those: what it adds to the latency of a live stream.
 #pragma once
 
 #include <gst/gst.h>
@@ -10,8 +10,8 @@
 
 #include "framestats.h"
 
-// Given by the property `compute-time`, or measured.  Every method may be called from
-// any thread.
+// Given by the property `compute-time`, where the element has it, or measured.  Every
+// method may be called from any thread.
 class ComputePromise {
 public:
   // The property, in ms; -1: measured.
@@ -32,6 +32,7 @@ public:
   void watch (GstElement *element, const FrameStats &stats, GstClockTime spent);
 
 private:
+  void promise (GstElement *element, GstClockTime needed);
   void report (GstElement *element, GstClockTime spent, GstClockTime promised) const;
 
   static constexpr guint64 report_every = 100;

@@ -8,7 +8,7 @@ FrameDeadline::reset ()
 {
   const std::lock_guard lock (mutex_);
   watched_ = false;
-  lost_ = downstream_ = 0;
+  lost_ = downstream_ = shown_ = 0;
   finished_.clear ();
   age_ = GST_CLOCK_TIME_NONE;
 }
@@ -27,11 +27,14 @@ FrameDeadline::observe (GstClockTime frame, GstClockTimeDiff lateness)
   watched_ = true;
   if (lateness > 0)
     lost_ = frame + lateness;
+  const GstClockTime came = frame + latency_ + lateness;
+  const GstClockTime free = shown_;
+  shown_ = MAX (came, frame + latency_);
   const auto drawn = finished_.find (frame);
   if (drawn == finished_.end ())
     return;
-  const GstClockTime came = frame + latency_ + lateness;
-  downstream_ = MAX (came - MIN (came, drawn->second), downstream_ * 9 / 10);
+  const GstClockTime left = MAX (drawn->second, free);
+  downstream_ = MAX (came - MIN (came, left), downstream_ * 9 / 10);
   finished_.erase (finished_.begin (), std::next (drawn));
 }
 

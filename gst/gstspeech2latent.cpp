@@ -107,11 +107,13 @@ struct Private {
   int rate_num = 0, rate_den = 1;    // of the source pad; 0 before caps
   int feature_chunk = 1;             // features that come at once
   GstClockTime latency = 0;          // but for the time to compute
+  bool bounded = false;              // there is a latency
 
   LatentAvatarSlot avatar;
   PoseTrack poses;
   BargeIn barge_in;
   FrameStats stats;
+  FrameStats chunks; // how long they take
   ComputePromise promise;
 
   // Streaming thread, or before and after it.
@@ -143,7 +145,7 @@ GST_ELEMENT_REGISTER_DEFINE (speech2latent, "speech2latent", GST_RANK_NONE,
 static GstClockTime
 latency_of (const Private *priv)
 {
-  return priv->latency > 0 ? priv->latency + priv->promise.time () : 0;
+  return priv->bounded ? priv->latency + priv->promise.time () : 0;
 }
 
 // Computes the latency; says so on the bus if it has changed.
@@ -155,10 +157,14 @@ update_latency (GstSpeech2Latent *self)
   GST_OBJECT_LOCK (self);
   const GstClockTime before = priv->latency;
   priv->latency = 0;
-  if (avatar != nullptr)
-    priv->latency = LatentTrack::latency (
-        avatar->info (), LatentTrack::window (avatar->info (), priv->look_ahead_ms),
-        priv->feature_chunk, priv->rate_num, priv->rate_den);
+  priv->bounded = false;
+  if (avatar != nullptr) {
+    const daetalker::Window window =
+        LatentTrack::window (avatar->info (), priv->look_ahead_ms);
+    priv->latency = LatentTrack::latency (avatar->info (), window, priv->feature_chunk,
+                                          priv->rate_num, priv->rate_den);
+    priv->bounded = window.chunk > 0;
+  }
   const bool changed = before != priv->latency;
   GST_OBJECT_UNLOCK (self);
   if (changed)
@@ -191,6 +197,7 @@ open_track (GstSpeech2Latent *self)
   const guint seed = priv->motion.seed;
   GST_OBJECT_UNLOCK (self);
   priv->stats.clear ();
+  priv->chunks.clear ();
   priv->barge_in.clear ();
   priv->poses.set_flushing (false);
   priv->avatar.start ();
@@ -463,6 +470,7 @@ next_buffer (GstSpeech2Latent *self, GstBuffer **buffer)
       return self->priv->unwanted ||
              GST_PAD_IS_FLUSHING (GST_BASE_TRANSFORM_SINK_PAD (self));
     };
+    const guint64 computed_before = priv->track.frames_computed ();
     const bool complete = priv->track.next (
         [self] (std::uint64_t index, Pose &pose) { control_pose (self, index, pose); },
         current_manner (self), frame, flushing);
@@ -473,7 +481,10 @@ next_buffer (GstSpeech2Latent *self, GstBuffer **buffer)
     const gint64 computed = g_get_monotonic_time () - priv->waited - begin;
     const GstClockTime spent = (GstClockTime)computed * GST_USECOND;
     priv->stats.add (spent);
-    priv->promise.watch (GST_ELEMENT (self), priv->stats, spent);
+    if (priv->track.frames_computed () != computed_before) {
+      priv->chunks.add (spent);
+      priv->promise.watch (GST_ELEMENT (self), priv->chunks, spent);
+    }
     if (frame.avatar != priv->announced && !announce (self, frame.avatar))
       return GST_FLOW_NOT_NEGOTIATED;
 

@@ -9,7 +9,8 @@
  * folder as Hugging Face writes it.
  *
  * The stream is cut into chunks that see some past and some future speech, so
- * the element holds speech back by chunk + look-ahead, and reports exactly that.
+ * the element holds speech back by chunk + look-ahead and the time to compute a
+ * chunk, and reports exactly that.
  * At the end of the stream the missing future is silence and every sample is
  * covered: N samples give ceil(N / hop) frames, of which the last one's duration
  * ends where the speech ends.  A frame is stamped with the time of its first
@@ -59,6 +60,7 @@ enum {
 };
 
 constexpr GstClockTime max_silence = 60 * GST_SECOND;
+constexpr int longest_timed = 50; // frames of a chunk
 constexpr GstClockTime silence_step = 100 * GST_MSECOND;
 
 GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE (
@@ -193,11 +195,12 @@ close_stream (GstSpeechFeatures *self)
   update_window (self);
 }
 
-// How long a chunk takes, once caches and allocators are warm.
+// How long a chunk takes, once caches and allocators are warm.  Of chunks that no live
+// stream has, nothing: they would take long.
 static GstClockTime
 time_chunk (daetalker::FeatureStream &stream, const daetalker::Window &window, int hop)
 {
-  if (window.chunk == 0)
+  if (window.chunk == 0 || window.chunk > longest_timed)
     return 0;
   std::vector<float> silence ((gsize)((2 * window.chunk + window.right) * hop));
   std::vector<float> features;
@@ -329,8 +332,10 @@ send_frames (GstSpeechFeatures *self)
   if (count == 0)
     return GST_FLOW_OK;
   const auto spent = (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND;
-  priv->chunks.add (spent);
-  priv->promise.watch (GST_ELEMENT (self), priv->chunks, spent);
+  if (count <= (gsize)priv->window.chunk) { // not all that was held back
+    priv->chunks.add (spent);
+    priv->promise.watch (GST_ELEMENT (self), priv->chunks, spent);
+  }
 
   const gsize size = priv->feature_size * sizeof (float);
   for (std::size_t i = 0; i < count; i++) {

@@ -45,15 +45,14 @@ LatentTrack::window (const AvatarInfo &info, int look_ahead_ms)
   return window;
 }
 
-// In feature frames, `ratio` of which make a frame.  Chunks of both kinds begin together:
-// of `feature_chunk` chunks of frames, the one that waits longest for the end of the
-// features' chunk that it needs.
+// In feature frames, `ratio` of which make a frame: of all chunks of frames, the one that
+// waits longest for the end of the features' chunk that it needs.  They may begin at any
+// frame: another avatar does.
 static guint64
 longest_wait (const Window &window, guint64 ratio, guint64 feature_chunk)
 {
   guint64 longest = 0;
-  for (guint64 chunk = 0; chunk < feature_chunk; chunk++) {
-    const guint64 begin = chunk * (guint64)window.chunk;
+  for (guint64 begin = 0; begin < feature_chunk; begin++) {
     const guint64 needed = (begin + (guint64)(window.chunk + window.right)) * ratio;
     const guint64 in = (needed + feature_chunk - 1) / feature_chunk * feature_chunk;
     longest = MAX (longest, in - begin * ratio);

@@ -71,8 +71,9 @@ public:
   void reset ();
 
   guint64 features_pushed () const { return pushed_; }
-  GstClockTime feature_time (guint64 feature) const; // since the track's start
-  GstClockTime native_time (guint64 frame) const;    // since the track's start
+  guint64 frames_computed () const { return native_end_; } // native ones, in chunks
+  GstClockTime feature_time (guint64 feature) const;       // since the track's start
+  GstClockTime native_time (guint64 frame) const;          // since the track's start
 
   // The avatar's window with a look-ahead in milliseconds, -1 for its own.
   static daetalker::Window window (const daetalker::AvatarInfo &info, int look_ahead_ms);

@@ -32,7 +32,7 @@ struct TensorCaps {
   guint size = 0; // numbers in the first tensor
   gint rate_num = 0;
   gint rate_den = 1;
-  gint chunk = 1;                    // frames that come at once
+  gint chunk = 1; // frames that come at once; 1 where the caps do not say
   const gchar *tensor_id = nullptr;  // owned by the caps; nullptr where absent
   const gchar *model_hash = nullptr; // owned by the caps; nullptr where absent
 };

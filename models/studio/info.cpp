@@ -150,7 +150,8 @@ find_elements (Findings &findings)
       {"mp4mux", "gstreamer1.0-plugins-good"},
       {"avenc_ffv1", "gstreamer1.0-libav"},
       {"flacenc", "gstreamer1.0-plugins-good"},
-      {"matroskamux", "gstreamer1.0-plugins-good"}};
+      {"matroskamux", "gstreamer1.0-plugins-good"},
+      {"pitch", "gstreamer1.0-plugins-bad"}};
   for (const auto &[name, package] : others)
     findings.push_back (
         element_exists (name)

@@ -25,14 +25,17 @@ constexpr const char *reading =
 constexpr const char *shifting =
     "appsrc name=speech format=time "
     "caps=audio/x-raw,format=S16LE,rate=16000,channels=1,layout=interleaved ! "
-    "audioconvert ! pitch name=pitch ! audioconvert ! audio/x-raw,format=S16LE ! "
+    "audioconvert ! pitch name=pitch ! audioconvert dithering=none ! "
+    "audio/x-raw,format=S16LE ! "
     "appsink name=samples sync=false";
 
+constexpr const char *readable = "Give a sound file that gst-discoverer-1.0 can read";
+
 [[noreturn]] void
-refuse (const std::string &path, const std::string &reason)
+refuse (const std::string &path, const std::string &reason,
+        const std::string &remedy = readable)
 {
-  throw Error (ErrorCode::unreadable, path, reason,
-               "Give a sound file that gst-discoverer-1.0 can read");
+  throw Error (ErrorCode::unreadable, path, reason, remedy);
 }
 
 void
@@ -50,8 +53,11 @@ append (GstSample *sample, std::vector<std::int16_t> &samples)
 // Set to NULL before it goes.
 class Pipeline {
 public:
-  Pipeline (const char *description, const std::string &subject)
-      : pipeline_ (launch_pipeline (description, subject)), subject_ (subject)
+  // `remedy`: what to do where it fails.
+  Pipeline (const char *description, const std::string &subject,
+            const std::string &remedy)
+      : pipeline_ (launch_pipeline (description, subject)), subject_ (subject),
+        remedy_ (remedy)
   {
   }
   ~Pipeline () { gst_element_set_state (pipeline_.get (), GST_STATE_NULL); }
@@ -68,7 +74,7 @@ public:
 
 private:
   const GstElementPointer pipeline_;
-  const std::string subject_;
+  const std::string subject_, remedy_;
 };
 
 std::vector<std::int16_t>
@@ -86,7 +92,7 @@ Pipeline::collect () const
     const GstMessagePointer failure (
         gst_bus_pop_filtered (bus.get (), GST_MESSAGE_ERROR));
     if (failure)
-      refuse (subject_, reason_of (*error_of (failure.get ())));
+      refuse (subject_, reason_of (*error_of (failure.get ())), remedy_);
     if (ended)
       return samples;
     if (!sample)
@@ -94,7 +100,7 @@ Pipeline::collect () const
     stalled = 0;
     append (sample.get (), samples);
   }
-  refuse (subject_, "nothing was decoded for a minute");
+  refuse (subject_, "nothing came for a minute", remedy_);
 }
 
 } // namespace
@@ -108,7 +114,7 @@ read_sound (const std::string &path)
     refuse (path, "it is a folder");
   if (!std::filesystem::is_regular_file (path)) // which may wait for a writer for ever
     refuse (path, "it is no regular file");
-  const Pipeline pipeline (reading, path);
+  const Pipeline pipeline (reading, path, readable);
   g_object_set (pipeline.element ("file").get (), "location", path.c_str (), nullptr);
   pipeline.play ();
   return pipeline.collect ();
@@ -117,7 +123,8 @@ read_sound (const std::string &path)
 std::vector<std::int16_t>
 shift_pitch (const std::vector<std::int16_t> &speech, double factor)
 {
-  const Pipeline pipeline (shifting, "speech at another pitch");
+  const Pipeline pipeline (shifting, "speech at another pitch",
+                           "Train with --disguises 0");
   g_object_set (pipeline.element ("pitch").get (), "pitch", gfloat (factor), nullptr);
   const GstElementPointer source = pipeline.element ("speech");
   pipeline.play ();

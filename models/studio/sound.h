@@ -14,7 +14,7 @@ std::vector<std::int16_t> read_sound (const std::string &path);
 
 // Speech at `factor` times its pitch, and formants moved alike, as a smaller or larger
 // person would say it: as many samples as `speech` has, which are where they were within
-// 10 ms.  Throws Error (not_found: GStreamer's element for it is missing).
+// 25 ms.  Throws Error (not_found: GStreamer's element for it is missing).
 std::vector<std::int16_t> shift_pitch (const std::vector<std::int16_t> &speech,
                                        double factor);
 

@@ -49,6 +49,37 @@ TEST (FrameDeadline, WhoIsFastEnoughDrawsAll)
   EXPECT_EQ (in_time (draw (deadline, 30 * ms, 120 * ms, 250), 120 * ms), 250u);
 }
 
+// Five at once every 200 ms, drawn ahead of the viewer, who takes each when the one
+// before has been shown: to wait for that is not to be slow.
+TEST (FrameDeadline, BurstsThatAQueueHoldsAreDrawn)
+{
+  FrameDeadline deadline;
+  const GstClockTime latency = 330 * ms, spent = 15 * ms;
+  deadline.set_latency (latency);
+  GstClockTime now = 0, shown = 0;
+  guint missed = 0;
+  for (guint burst = 0; burst < 50; burst++) {
+    now = MAX (now, (burst + 1) * 200 * ms + 80 * ms);
+    std::vector<std::pair<GstClockTime, GstClockTime>> drawn;
+    for (guint n = 0; n < 5; n++) {
+      const GstClockTime frame = (burst * 5 + n) * 40 * ms;
+      if (deadline.misses (frame, 40 * ms, now)) {
+        missed++;
+        continue;
+      }
+      now += spent;
+      deadline.drawn (frame, now, spent);
+      drawn.emplace_back (frame, now);
+    }
+    for (const auto &[frame, finished] : drawn) {
+      const GstClockTime came = MAX (finished, shown);
+      deadline.observe (frame, GST_CLOCK_DIFF (frame + latency, came));
+      shown = MAX (came, frame + latency);
+    }
+  }
+  EXPECT_EQ (missed, 0u);
+}
+
 // 70 ms for a frame of 40: 142 of 250 can be drawn, and hardly one in vain.
 TEST (FrameDeadline, WhoIsTooSlowDrawsWhatComesInTime)
 {

@@ -18,7 +18,7 @@ latency_of (GstElement *element)
 }
 
 // The time to compute is measured and added; the arithmetic engine takes next to none.
-constexpr GstClockTime computing = 20 * GST_MSECOND;
+constexpr GstClockTime computing = 39 * GST_MSECOND;
 
 #define EXPECT_LATENCY(found, expected)                                                  \
   do {                                                                                   \
@@ -118,6 +118,16 @@ TEST (SpeechLatency, HoldsTheTimeToCompute)
   t.push (ramp (320));
   EXPECT_GE (latency_of (t.features), (120 + 2 * 15) * GST_MSECOND);
   EXPECT_GE (latency_of (t.latents), (80 + 40) * GST_MSECOND);
+}
+
+// Where a frame waits for no more than the chunk of features that brings its own.
+TEST (SpeechLatency, OfNothingButComputing)
+{
+  TestBundle bundle (nlohmann::json{{"behaviour", {{"latents_ms", 30}}}});
+  SpeechHarness t (bundle, "speechfeatures name=f ! speech2latent name=l look-ahead=0");
+  t.start ();
+  t.push (ramp (320));
+  EXPECT_LATENCY (latency_of (t.latents), 30 * GST_MSECOND);
 }
 
 TEST (FeatureChunk, IsInTheStats)

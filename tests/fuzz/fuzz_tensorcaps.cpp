@@ -10,7 +10,7 @@
 namespace {
 
 const char *const names[] = {"format",    "num_tensors", "types",     "dimensions",
-                             "framerate", "tensor-id",   "model-hash"};
+                             "framerate", "tensor-id",   "model-hash", "chunk-frames"};
 
 void
 set_field (GstStructure *structure, const char *name, FuzzedDataProvider &input)

@@ -222,6 +222,29 @@ TEST (Conformer, AStreamGoesOnWithWhatItKept)
     }
 }
 
+// By few rows and by many, of a width that is no whole number of lanes, without a bias.
+TEST (Conformer, AStreamGoesOnHoweverItIsCut)
+{
+  torch::NoGradGuard no_grad;
+  torch::manual_seed (6);
+  ConformerConfig config = espnet_case (true, true);
+  config.size = 22;
+  config.conv_norm = ConvNorm::layer;
+  config.conv_bias = false;
+  config.causal = true;
+  Conformer model (config);
+  model->eval ();
+  const auto x = torch::randn ({1, 46, config.size});
+  const auto whole = model (x, torch::ones ({1, 46, 46}, torch::kBool).triu (-9));
+  settle (*model);
+  ConformerImpl::Past past;
+  past.left = 9;
+  std::vector<torch::Tensor> parts;
+  for (const auto &part : x.split_with_sizes ({1, 2, 18, 1, 3, 20, 1}, 1))
+    parts.push_back (model->go_on (part, past));
+  EXPECT_LT (largest_difference (torch::cat (parts, 1), whole), float32_tolerance);
+}
+
 TEST (Conformer, NoStreamWhereFramesSeeLaterOnes)
 {
   ConformerConfig config = espnet_conformer ();

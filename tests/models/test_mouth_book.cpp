@@ -66,7 +66,8 @@ TEST_F (MouthBookTest, AMouthThatWasFilmedStaysAndTheRestIsLeftAlone)
   const Tensor shown = book (foretold, last);
   // Those like it have a small share.
   const Tensor nearest =
-      torch::cdist (shown.slice (1, 0, size / 2), filmed.slice (1, 0, size / 2)).argmin (1);
+      torch::cdist (shown.slice (1, 0, size / 2), filmed.slice (1, 0, size / 2))
+          .argmin (1);
   EXPECT_TRUE (torch::equal (nearest, torch::arange (3, 9)));
   EXPECT_EQ (largest (shown.slice (1, size / 2) - 7), 0);
 }
@@ -82,6 +83,20 @@ TEST_F (MouthBookTest, AnAverageBecomesAMouth)
   EXPECT_TRUE ((shown <= std::get<0> (mouths.max (0))).all ().item<bool> ());
   EXPECT_TRUE ((shown >= std::get<0> (mouths.min (0))).all ().item<bool> ());
   EXPECT_GT (largest (shown - average.slice (1, 0, size / 2)), 0.1);
+}
+
+TEST_F (MouthBookTest, SettledItIsTheSame)
+{
+  torch::manual_seed (1);
+  MouthBook book = open (1.2, 0.5);
+  torch::manual_seed (1); // the same pages
+  MouthBook settled = open (1.2, 0.5);
+  settled->settle ();
+  Tensor last, last_settled;
+  const Tensor foretold = 0.3 * torch::randn ({7, size});
+  EXPECT_LT (largest (book->forward (foretold, last) -
+                      settled->forward (foretold, last_settled)),
+             1e-5);
 }
 
 TEST_F (MouthBookTest, TheGainOpensIt)

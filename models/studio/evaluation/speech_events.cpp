@@ -47,7 +47,8 @@ read_alignment (const std::string &path)
   while (std::getline (file, line)) {
     std::istringstream words (line);
     Word word;
-    if (!(words >> word.begin >> word.end >> word.text) || word.begin < 0)
+    if (!(words >> word.begin >> word.end >> word.text) || word.begin < 0 ||
+        word.end < word.begin)
       throw Error (ErrorCode::corrupt, path, "\"" + line + "\" is no alignment",
                    "A line is \"begin end word\", in units of 1/25000 s");
     word.begin *= frames;
@@ -87,9 +88,9 @@ wordless_frames (const std::string &path, std::size_t frames)
   for (const Word &word : read_alignment (path)) {
     if (word.text == "sil" || word.text == "sp")
       continue;
-    const auto end = std::min (frames, std::size_t (std::ceil (word.end)));
-    for (auto f = std::size_t (word.begin); f < end; ++f)
-      silent[f] = false;
+    const double end = std::min (double (frames), std::ceil (word.end));
+    for (double f = std::floor (word.begin); f < end; ++f)
+      silent[std::size_t (f)] = false;
   }
   return inner_frames (silent);
 }

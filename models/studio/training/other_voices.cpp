@@ -53,9 +53,12 @@ private:
 };
 
 // A larger person's by 1 to 5 half tones, or a smaller one's by up to 6, by turns.
+// The same ones in every run, so that they are heard once.
 double
-another_pitch (int copy, std::mt19937 &random)
+another_pitch (const Sequence &sequence, int copy)
 {
+  std::seed_seq seed{int (sequence.first), copy};
+  std::mt19937 random (seed);
   const double share = double (random ()) / double (std::mt19937::max ());
   return std::exp2 (copy % 2 == 0 ? -0.1 - 0.28 * share : 0.12 + 0.38 * share);
 }
@@ -66,7 +69,6 @@ std::vector<Sequence>
 disguised_voices (const std::vector<Sequence> &spoken, const std::vector<Tensor> &speech,
                   int copies, const std::function<Tensor (const Tensor &)> &listen)
 {
-  std::mt19937 random (1); // the same ones in every run, so that they are heard once
   std::vector<Sequence> result;
   Progress progress ("other pitches", spoken.size ());
   for (size_t i = 0; i < spoken.size () && copies > 0; i++) {
@@ -74,10 +76,11 @@ disguised_voices (const std::vector<Sequence> &spoken, const std::vector<Tensor>
     const std::vector<int16_t> own (samples, samples + speech[i].numel ());
     for (int copy = 0; copy < copies; copy++) {
       Sequence sequence = spoken[i];
-      sequence.features = listen (
-          torch::tensor (shift_pitch (own, another_pitch (copy, random)), torch::kShort)
-              .to (torch::kFloat) /
-          32768);
+      sequence.features =
+          listen (torch::tensor (shift_pitch (own, another_pitch (spoken[i], copy)),
+                                 torch::kShort)
+                      .to (torch::kFloat) /
+                  32768);
       sequence.features = sequence.features.narrow (0, 0, 2 * sequence.latents.size (0));
       result.push_back (sequence);
     }

@@ -8,6 +8,7 @@
 #include "models/io/files.h"
 #include "models/io/json.h"
 #include "models/studio/command.h"
+#include "models/studio/sound.h"
 #include "models/studio/training/keep_memory.h"
 #include "models/studio/training/latent_importance.h"
 #include "models/studio/training/pack_avatar.h"
@@ -88,6 +89,9 @@ run (TrainOptions &options)
   workers->in_turn (
       [&] { frames.emplace (options.dataset, options.work, options.held_out); });
   const FrameStore &store = *frames;
+  // What is missing is better said now than after hours.
+  if (options.others.disguises > 0 && (all || options.stage == "speech2latent"))
+    shift_pitch (std::vector<int16_t> (1600), 1.2);
   if (all || options.stage == "autoencoder") {
     train_autoencoder (store, options.work, options.autoencoder);
   }
