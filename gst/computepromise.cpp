@@ -97,7 +97,7 @@ ComputePromise::watch (GstElement *element, const FrameStats &stats, GstClockTim
   }
   if (stats.count () % (enough / 2) != 0)
     return;
-  const GstClockTime needed = stats.percentile (0.98);
+  const GstClockTime needed = stats.percentile (0.95);
   if (needed > promised || needed + reserve < promised - promised / 4)
     promise (element, needed + reserve);
 }

@@ -25,10 +25,10 @@ public:
   GstClockTime time () const;
 
   // After each frame, which took `spent` and is in `stats`.  A measured promise is kept
-  // in 98 of 100 frames: it grows when it is not, follows when a quarter of it is not
-  // needed any more, and posts LATENCY; a given one that is broken is logged, and posted
-  // as the element message `daetalker-overload` (spent, promised, frames so far), the
-  // first time and every hundredth.
+  // in 95 of 100 frames (sinks allow more: processing-deadline): it grows when it is not,
+  // follows when a quarter of it is not needed any more, and posts LATENCY; a given one
+  // that is broken is logged, and posted as the element message `daetalker-overload`
+  // (spent, promised, frames so far), the first time and every hundredth.
   void watch (GstElement *element, const FrameStats &stats, GstClockTime spent);
 
 private:

@@ -34,7 +34,7 @@ FrameDeadline::observe (GstClockTime frame, GstClockTimeDiff lateness)
   if (drawn == finished_.end ())
     return;
   const GstClockTime left = MAX (drawn->second, free);
-  downstream_ = MAX (came - MIN (came, left), downstream_ * 9 / 10);
+  downstream_ = (3 * downstream_ + came - MIN (came, left)) / 4;
   finished_.erase (finished_.begin (), std::next (drawn));
 }
 
