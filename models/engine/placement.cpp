@@ -91,7 +91,7 @@ available_devices ()
 {
   std::vector<std::string> devices = {"cpu"};
   if (torch::cuda::is_available ())
-    for (std::size_t i = 0; i < torch::cuda::device_count (); i++)
+    for (std::size_t i = 0; i < std::size_t (torch::cuda::device_count ()); i++)
       devices.push_back ("cuda:" + std::to_string (i));
   return devices;
 }
