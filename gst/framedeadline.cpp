@@ -28,12 +28,12 @@ FrameDeadline::observe (GstClockTime frame, GstClockTimeDiff lateness)
   if (lateness > 0)
     lost_ = frame + lateness;
   const GstClockTime came = frame + latency_ + lateness;
-  const GstClockTime free = shown_;
+  const GstClockTime taken = shown_;
   shown_ = MAX (came, frame + latency_);
   const auto drawn = finished_.find (frame);
   if (drawn == finished_.end ())
     return;
-  const GstClockTime left = MAX (drawn->second, free);
+  const GstClockTime left = MAX (drawn->second, taken);
   downstream_ = (3 * downstream_ + came - MIN (came, left)) / 4;
   finished_.erase (finished_.begin (), std::next (drawn));
 }

@@ -45,7 +45,7 @@ private:
   GstClockTime spent_ = 0; // by a frame, lately
   std::map<GstClockTime, GstClockTime> finished_; // when, by frame, until it came
   GstClockTime downstream_ = 0;                   // from there to the viewer, lately
-  GstClockTime shown_ = 0; // when the last one was, and the viewer took the next
+  GstClockTime shown_ = 0; // when the last one was; then the viewer takes the next
   // The least age, lately, with which one was begun, and when the last one was.
   GstClockTime age_ = GST_CLOCK_TIME_NONE, begun_ = 0;
 };

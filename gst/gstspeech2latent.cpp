@@ -155,7 +155,7 @@ update_latency (GstSpeech2Latent *self)
   Private *priv = self->priv;
   const auto avatar = priv->avatar.current ();
   GST_OBJECT_LOCK (self);
-  const GstClockTime before = priv->latency;
+  const GstClockTime before = latency_of (priv);
   priv->latency = 0;
   priv->bounded = false;
   if (avatar != nullptr) {
@@ -165,7 +165,7 @@ update_latency (GstSpeech2Latent *self)
                                           priv->rate_num, priv->rate_den);
     priv->bounded = window.chunk > 0;
   }
-  const bool changed = before != priv->latency;
+  const bool changed = before != latency_of (priv);
   GST_OBJECT_UNLOCK (self);
   if (changed)
     daetalker_post_latency (GST_ELEMENT (self));

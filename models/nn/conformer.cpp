@@ -12,6 +12,13 @@ namespace daetalker {
 
 namespace nn = torch::nn;
 
+// Whether the next rows of a stream are computed by row_kernels.h.
+static bool
+goes_by_rows (const torch::Tensor &x)
+{
+  return x.size (0) == 1 && are_few_rows (x);
+}
+
 // ---- feed-forward ---------------------------------------------------------------
 
 FeedForwardImpl::FeedForwardImpl (const ConformerConfig &config)
@@ -109,7 +116,7 @@ SelfAttentionImpl::forward (const torch::Tensor &x, const torch::Tensor &positio
   const int64_t head_size = x.size (2) / heads_;
   const double scale = 1.0 / std::sqrt (static_cast<double> (head_size));
   const auto qkv = qkv_ (x);
-  if (past != nullptr && batch == 1 && are_few_rows (x))
+  if (past != nullptr && goes_by_rows (x))
     return out_ (attend_few (qkv, positions, *past, left));
   const auto parts = qkv.view ({batch, frames, 3, heads_, head_size}).unbind (2);
   const auto &q = parts[0]; // [B, T, H, d]
@@ -187,7 +194,7 @@ torch::Tensor
 ConvolutionImpl::forward (const torch::Tensor &x, torch::Tensor *past)
 {
   const auto wide = inner_ (x);
-  if (past != nullptr && taps_.defined () && x.size (0) == 1 && are_few_rows (x))
+  if (past != nullptr && taps_.defined () && goes_by_rows (x))
     return outer_ (convolve_rows ({taps_, depthwise_->bias, layer_norm_}, wide, *past));
   auto h = torch::glu (wide, -1); // [B, T, D]
   h = past != nullptr && past->defined ()
@@ -296,8 +303,8 @@ torch::Tensor
 ConformerImpl::go_on (torch::Tensor x, Past &past)
 {
   past.blocks.resize (blocks_->size ());
-  torch::Tensor mask; // of one frame everything that is kept is visible
-  if (x.size (1) > 1)
+  torch::Tensor mask; // rows know what they see; one frame sees all that is kept
+  if (x.size (1) > 1 && !goes_by_rows (x))
     mask = torch::ones ({1, x.size (1), past.frames + x.size (1)},
                         x.options ().dtype (torch::kBool))
                .tril (past.frames)

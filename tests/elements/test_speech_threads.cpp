@@ -262,7 +262,7 @@ TEST (SpeechSwap, LatencyFollowsTheWindow)
   push_until (t, [&] {
     guint64 latency;
     g_object_get (t.latents, "latency", &latency, nullptr);
-    // Two features come at once.  It was 80 ms.
+    // Two features come at once.  The first avatar's is 80 ms, and little to compute.
     return latency >= (7 - 1) * 40 * GST_MSECOND;
   });
   t.eos ();

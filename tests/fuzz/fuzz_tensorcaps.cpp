@@ -9,7 +9,7 @@
 
 namespace {
 
-const char *const names[] = {"format",    "num_tensors", "types",     "dimensions",
+const char *const names[] = {"format",    "num_tensors", "types",      "dimensions",
                              "framerate", "tensor-id",   "model-hash", "chunk-frames"};
 
 void

@@ -52,6 +52,13 @@ private:
   const TensorMap tensors_;
 };
 
+// [L] in [-1, 1].
+Tensor
+wave_of (const std::vector<int16_t> &samples)
+{
+  return torch::tensor (samples, torch::kShort).to (torch::kFloat) / 32768;
+}
+
 // A larger person's by 1 to 5 half tones, or a smaller one's by up to 6, by turns.
 // The same ones in every run, so that they are heard once.
 double
@@ -69,18 +76,17 @@ std::vector<Sequence>
 disguised_voices (const std::vector<Sequence> &spoken, const std::vector<Tensor> &speech,
                   int copies, const std::function<Tensor (const Tensor &)> &listen)
 {
+  if (copies == 0)
+    return {};
   std::vector<Sequence> result;
   Progress progress ("other pitches", spoken.size ());
-  for (size_t i = 0; i < spoken.size () && copies > 0; i++) {
+  for (size_t i = 0; i < spoken.size (); i++) {
     const auto *samples = speech[i].data_ptr<int16_t> ();
     const std::vector<int16_t> own (samples, samples + speech[i].numel ());
     for (int copy = 0; copy < copies; copy++) {
       Sequence sequence = spoken[i];
       sequence.features =
-          listen (torch::tensor (shift_pitch (own, another_pitch (spoken[i], copy)),
-                                 torch::kShort)
-                      .to (torch::kFloat) /
-                  32768);
+          listen (wave_of (shift_pitch (own, another_pitch (spoken[i], copy))));
       sequence.features = sequence.features.narrow (0, 0, 2 * sequence.latents.size (0));
       result.push_back (sequence);
     }
@@ -100,8 +106,7 @@ other_voices (const std::string &folder,
   for (const fs::path &sound : sounds) {
     const Table table (fs::path (sound).replace_extension (".safetensors"));
     Sequence sequence;
-    sequence.features = listen (
-        torch::tensor (read_sound (sound), torch::kShort).to (torch::kFloat) / 32768);
+    sequence.features = listen (wave_of (read_sound (sound)));
     const int64_t frames = sequence.features.size (0) / 2;
     sequence.features = sequence.features.narrow (0, 0, 2 * frames);
     sequence.latents = table.rows ("latents", frames, latent_mean.size (0)) + latent_mean;
