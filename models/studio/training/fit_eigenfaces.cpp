@@ -2,6 +2,7 @@
 #include "models/studio/training/fit_eigenfaces.h"
 
 #include <filesystem>
+#include <torch/utils.h>
 
 #include "models/engine.h"
 #include "models/io/tensors.h"
@@ -9,6 +10,7 @@
 #include "models/nn/weights.h"
 #include "models/studio/progress.h"
 #include "models/studio/training/patches.h"
+#include "models/studio/training/work_file.h"
 
 namespace daetalker {
 
@@ -73,8 +75,7 @@ read_eigenfaces (const std::string &autoencoder)
 {
   Metadata metadata;
   const TensorMap weights = load_tensors (autoencoder, &metadata);
-  const auto config =
-      nlohmann::json::parse (metadata.at ("network")).get<AutoencoderConfig> ();
+  const AutoencoderConfig config = network_of (metadata, autoencoder);
   if (!config.unet.eigenfaces)
     return nullptr;
   Eigenfaces eigenfaces (config.unet.image_size, config.unet.style_channels);

@@ -9,8 +9,10 @@
 #include "models/nn/unet.h"
 #include "models/nn/weights.h"
 #include "models/studio/training/region_weights.h"
+#include "models/studio/training/work_file.h"
 
 #include <filesystem>
+#include <torch/utils.h>
 
 namespace daetalker {
 
@@ -24,7 +26,7 @@ measure (const FrameStore &store, const std::string &autoencoder,
 {
   Metadata metadata;
   TensorMap weights = load_tensors (autoencoder, &metadata);
-  auto config = nlohmann::json::parse (metadata.at ("network")).get<AutoencoderConfig> ();
+  const AutoencoderConfig config = network_of (metadata, autoencoder);
   UNet unet (config.unet);
   load_weights (*unet, without_prefix (weights, "unet."), autoencoder);
   torch::ScalarType type = has_fast_bfloat16 () ? torch::kBFloat16 : torch::kFloat;

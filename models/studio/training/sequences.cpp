@@ -2,6 +2,7 @@
 #include "models/studio/training/sequences.h"
 
 #include <filesystem>
+#include <torch/utils.h>
 
 #include "models/io/tensors.h"
 #include "models/nn/precision.h"
@@ -13,6 +14,7 @@
 #include "models/studio/training/listener.h"
 #include "models/studio/training/other_voices.h"
 #include "models/studio/training/region_mask.h"
+#include "models/studio/training/work_file.h"
 
 namespace daetalker {
 
@@ -25,7 +27,7 @@ all_latents (const FrameStore &store, const std::string &autoencoder)
 {
   Metadata metadata;
   TensorMap weights = load_tensors (autoencoder, &metadata);
-  auto config = nlohmann::json::parse (metadata.at ("network")).get<AutoencoderConfig> ();
+  const AutoencoderConfig config = network_of (metadata, autoencoder);
   Autoencoder network (config);
   load_weights (*network, weights, autoencoder);
   torch::ScalarType type = has_fast_bfloat16 () ? torch::kBFloat16 : torch::kFloat;

@@ -17,6 +17,7 @@
 #include "models/studio/training/reference_frames.h"
 #include "models/studio/training/train_log.h"
 #include "models/studio/training/whitening.h"
+#include "models/studio/training/work_file.h"
 
 #include <algorithm>
 #include <ATen/CPUGeneratorImpl.h>
@@ -24,6 +25,8 @@
 #include <cmath>
 #include <filesystem>
 #include <future>
+#include <torch/autograd.h>
+#include <torch/utils.h>
 
 namespace daetalker {
 
@@ -423,17 +426,18 @@ private:
     if (std::filesystem::exists (state_path ())) {
       Metadata metadata;
       TensorMap state = load_tensors (state_path (), &metadata);
-      int64_t step = std::stoll (metadata.at ("step"));
+      const auto step = int64_t (number_of (metadata, "step", state_path ()));
       adam_.load_state (state, step, state_path ());
       TensorMap head = without_prefix (state, "head.");
       if (!head.empty () && head_adam_)
         head_adam_->load_state (head, step, state_path ());
       TensorMap adversary = without_prefix (state, "adversary.");
       if (!adversary.empty () && options_.adversary_weight > 0)
-        adversary_.load_state (adversary, std::stoll (metadata.at ("adversary_step")),
-                               state_path ());
-      minutes_ = std::stod (metadata.at ("minutes"));
-      encoder_done_ = metadata.at ("encoder_done") == "yes";
+        adversary_.load_state (
+            adversary, int64_t (number_of (metadata, "adversary_step", state_path ())),
+            state_path ());
+      minutes_ = number_of (metadata, "minutes", state_path ());
+      encoder_done_ = entry_of (metadata, "encoder_done", state_path ()) == "yes";
     } else if (!options_.init.empty ()) {
       TensorMap weights = load_tensors (options_.init);
       // An avatar without references, or with others, gets those of this footage.

@@ -4,6 +4,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <filesystem>
 #include <future>
+#include <torch/utils.h>
 
 #include "models/io/files.h"
 #include "models/io/tensors.h"
@@ -14,6 +15,7 @@
 #include "models/studio/training/speech_augmenter.h"
 #include "models/studio/training/train_log.h"
 #include "models/studio/training/train_loop.h"
+#include "models/studio/training/work_file.h"
 
 namespace daetalker {
 
@@ -258,8 +260,9 @@ private:
       return;
     Metadata metadata;
     const TensorMap state = load_tensors (state_path (), &metadata);
-    adam_.load_state (state, std::stoll (metadata.at ("step")), state_path ());
-    loop_.minutes = std::stod (metadata.at ("minutes"));
+    adam_.load_state (state, int64_t (number_of (metadata, "step", state_path ())),
+                      state_path ());
+    loop_.minutes = number_of (metadata, "minutes", state_path ());
   }
 
   const TaughtCorpus &corpus_;

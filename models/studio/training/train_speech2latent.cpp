@@ -5,6 +5,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <cmath>
 #include <filesystem>
+#include <torch/utils.h>
 
 #include "models/engine/chunker.h"
 #include "models/nn/speech2latent.h"
@@ -14,6 +15,7 @@
 #include "models/studio/training/optimizer.h"
 #include "models/studio/training/train_log.h"
 #include "models/studio/training/train_loop.h"
+#include "models/studio/training/work_file.h"
 #include "models/studio/training/write_mouth_book.h"
 
 namespace daetalker {
@@ -364,8 +366,9 @@ private:
     TensorMap state = load_tensors (state_path (), &metadata);
     if (metadata["encoder"] != latents_of_)
       return; // other latents
-    adam_.load_state (state, std::stoll (metadata.at ("step")), state_path ());
-    loop_.minutes = std::stod (metadata.at ("minutes"));
+    adam_.load_state (state, int64_t (number_of (metadata, "step", state_path ())),
+                      state_path ());
+    loop_.minutes = number_of (metadata, "minutes", state_path ());
   }
 
   const SequenceSet &set_;
