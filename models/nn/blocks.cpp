@@ -4,6 +4,7 @@
 #include "models/nn/fused_norm.h"
 
 #include <cmath>
+#include <torch/utils.h>
 
 namespace daetalker {
 
@@ -48,12 +49,6 @@ group_norm32 (int channels)
       torch::nn::GroupNormOptions (std::min (32, channels), channels));
 }
 
-torch::nn::Conv2d
-conv_of_points (int in, int out)
-{
-  return torch::nn::Conv2d (torch::nn::Conv2dOptions (in, out, 1));
-}
-
 void
 convert_convolutions (torch::nn::Module &module, torch::ScalarType type)
 {
@@ -90,7 +85,7 @@ ResBlockImpl::ResBlockImpl (const Options &options)
                      holder ({{"0", out_norm_.ptr ()}, {"3", out_conv_.ptr ()}}));
   }
   if (options.in != options.out)
-    skip_ = register_module ("skip_connection", conv_of_points (options.in, options.out));
+    skip_ = register_module ("skip_connection", PointConv (options.in, options.out));
 }
 
 Tensor
@@ -118,7 +113,7 @@ ResBlockImpl::forward (Tensor x, const Condition &condition)
       h = torch::dropout (h, dropout_, is_training ());
     h = out_conv_ (h);
   }
-  return (skip_ ? skip_ (x) : x) + h;
+  return skip_ ? skip_->added_to (h, x) : x + h;
 }
 
 BlockTable

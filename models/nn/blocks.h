@@ -4,11 +4,14 @@
 // unet.py), with its parameter names.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
 
 #include <unordered_map>
 
 #include "models/nn/conv3x3.h"
+#include "models/nn/point_conv.h"
 #include "models/nn/row_linear.h"
 
 namespace daetalker {
@@ -34,9 +37,6 @@ struct Condition {
 
 // GroupNorm32: min(32, channels) groups, eps 1e-5.
 torch::nn::GroupNorm group_norm32 (int channels);
-
-// 1x1.
-torch::nn::Conv2d conv_of_points (int in, int out);
 
 // Weights of convolutions to `type`, channels-last; everything else stays float32
 // (norms and embeddings are small and want the precision).
@@ -71,7 +71,7 @@ private:
   double dropout_;
   torch::nn::GroupNorm in_norm_{nullptr}, out_norm_{nullptr};
   Conv3x3 in_conv_{nullptr}, out_conv_{nullptr};
-  torch::nn::Conv2d skip_{nullptr};
+  PointConv skip_{nullptr};
   torch::nn::Linear time_{nullptr};
   RowLinear z_{nullptr};
 };

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/nn/eigenfaces.h"
 
+#include "models/nn/bicubic.h"
+
+#include <torch/nn/functional/upsampling.h>
+#include <torch/utils.h>
+
 namespace daetalker {
 
 using torch::Tensor;
 namespace F = torch::nn::functional;
 
 namespace {
+
+// Of the largest directions, those that 8 bits would round visibly: what the others lose
+// together is a twelfth of a grey level.
+constexpr int64_t fine_directions = 64;
 
 // JPEG's full-range conversion (ITU-T T.871) and back, offset-free since black is -1.
 constexpr float to_ycc[] = {0.299f, 0.587f, 0.114f,     -0.168736f, -0.331264f,
@@ -42,6 +51,9 @@ enlarging (int64_t side, double factor)
 Tensor
 enlarged (const Tensor &planes, const Tensor &enlarging)
 {
+  if (planes.is_cpu () && !at::GradMode::is_enabled ())
+    return enlarge_bicubically (planes.contiguous (),
+                                int (enlarging.size (0) / enlarging.size (1)));
   const Tensor matrix = enlarging.to (planes.device ());
   return torch::matmul (torch::matmul (matrix, planes), matrix.t ());
 }
@@ -99,7 +111,7 @@ EigenfacesImpl::settle ()
   for (Tensor *constant : {&to_ycc_, &to_rgb_, &twice_, &four_times_})
     *constant = constant->to (directions_.device ());
   if (directions_.is_cpu ())
-    packed_ = PackedRows (directions_);
+    packed_ = PackedRows (directions_, fine_directions);
 }
 
 Tensor

@@ -6,7 +6,8 @@
 // UNet, given the picture that they make, draws what is missing instead of everything.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
 
 #include "models/nn/packed_rows.h"
 #include "models/nn/settling.h"

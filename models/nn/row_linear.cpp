@@ -26,14 +26,7 @@ RowLinearImpl::RowLinearImpl (int64_t in, int64_t out, bool with_bias)
 void
 RowLinearImpl::settle ()
 {
-  const int64_t out = weight.size (0), in = weight.size (1);
-  if (!weight.is_cpu () || weight.scalar_type () != torch::kFloat ||
-      out % product_columns != 0)
-    return;
-  packed_ = weight.detach ()
-                .view ({out / product_columns, product_columns, in})
-                .transpose (1, 2)
-                .contiguous ();
+  packed_ = packed_columns (weight);
 }
 
 Tensor
@@ -65,6 +58,19 @@ RowLinearImpl::few_rows (const Tensor &x) const
                  to + block * product_columns, out, rows, in, add});
   });
   return y;
+}
+
+Tensor
+packed_columns (const Tensor &weight)
+{
+  const int64_t out = weight.size (0), in = weight.size (1);
+  if (!weight.is_cpu () || weight.scalar_type () != torch::kFloat ||
+      out % product_columns != 0)
+    return {};
+  return weight.detach ()
+      .reshape ({out / product_columns, product_columns, in})
+      .transpose (1, 2)
+      .contiguous ();
 }
 
 } // namespace daetalker

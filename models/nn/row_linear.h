@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/modules/linear.h>
 
 #include "models/nn/settling.h"
 
@@ -25,7 +25,11 @@ private:
 };
 TORCH_MODULE (RowLinear);
 
-// What profilers see of it; inputs x, weight.
+// weight [out, in] as multiply () reads it: [out / 16, in, 16]; undefined where that does
+// not suit: `out` in other than sixteens, not float32, or not on the CPU.
+torch::Tensor packed_columns (const torch::Tensor &weight);
+
+// What profilers see of products with such weights; inputs x, weight.
 constexpr char row_linear_name[] = "daetalker::row_linear";
 
 } // namespace daetalker

@@ -5,6 +5,7 @@
 #include "models/nn/unet.h"
 
 #include <algorithm>
+#include <torch/nn/modules/container/modulelist.h>
 
 namespace daetalker {
 
@@ -70,7 +71,7 @@ SemanticEncoderImpl::SemanticEncoderImpl (const SemanticEncoderConfig &config)
 
   // Indices as in the Python list: 1 is SiLU, 2 the pooling.
   out_norm_ = group_norm32 (channels);
-  out_conv_ = conv_of_points (channels, config_.style_channels);
+  out_conv_ = PointConv (channels, config_.style_channels);
   auto out = register_module ("out", std::make_shared<torch::nn::Module> ());
   out->register_module ("0", out_norm_);
   out->register_module ("3", out_conv_);

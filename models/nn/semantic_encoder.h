@@ -4,7 +4,8 @@
 // BeatGANsEncoderModel): picture -> z.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/normalization.h>
 
 #include "models/nn/autoencoder_config.h"
 #include "models/nn/blocks.h"
@@ -31,7 +32,7 @@ private:
   ResBlock middle_in_{nullptr}, middle_out_{nullptr};
   AttentionBlock middle_attention_{nullptr};
   torch::nn::GroupNorm out_norm_{nullptr};
-  torch::nn::Conv2d out_conv_{nullptr};
+  PointConv out_conv_{nullptr};
 };
 TORCH_MODULE (SemanticEncoder);
 

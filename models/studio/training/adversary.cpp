@@ -4,6 +4,7 @@
 #include "models/nn/blocks.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <torch/autograd.h>
 
 namespace daetalker {
 
@@ -46,7 +47,7 @@ PatchDiscriminatorImpl::PatchDiscriminatorImpl (int width)
              strided_conv (2 * width, 2 * width, 1)};
   for (size_t i = 0; i < layers_.size (); i++)
     register_module ("layer" + std::to_string (i), layers_[i]);
-  verdict_ = register_module ("verdict", conv_of_points (2 * width, 1));
+  verdict_ = register_module ("verdict", PointConv (2 * width, 1));
 }
 
 PatchDiscriminatorImpl::Output

@@ -7,9 +7,10 @@
 // frame, so their features can be compared one by one.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/modules/conv.h>
 
 #include "models/io/tensors.h"
+#include "models/nn/point_conv.h"
 #include "models/studio/training/optimizer.h"
 
 namespace daetalker {
@@ -28,7 +29,7 @@ public:
 
 private:
   std::vector<torch::nn::Conv2d> layers_;
-  torch::nn::Conv2d verdict_{nullptr};
+  PointConv verdict_{nullptr};
 };
 TORCH_MODULE (PatchDiscriminator);
 
