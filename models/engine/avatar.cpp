@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

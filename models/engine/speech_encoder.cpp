@@ -9,6 +9,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

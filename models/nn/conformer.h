@@ -31,7 +31,11 @@
 #include "models/nn/conformer_config.h"
 
 #include <array>
-#include <torch/torch.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/dropout.h>
+#include <torch/nn/modules/normalization.h>
 #include <vector>
 
 #include "models/nn/row_linear.h"
@@ -69,7 +73,8 @@ public:
   // without relative_positions.  mask: bool, broadcastable to [B, T, P + T], true where
   // frame i (row) may look at frame j (column, the P of the past first); undefined =
   // everywhere.  `past`: P frames that are looked at as well; `left` of those and these
-  // are left in it, and so many before itself a frame sees: `mask` says nothing else then.
+  // are left in it, and so many before itself a frame sees: `mask` says nothing else
+  // then.
   torch::Tensor forward (const torch::Tensor &x, const torch::Tensor &positions,
                          const torch::Tensor &mask, Past *past = nullptr,
                          int64_t left = 0);

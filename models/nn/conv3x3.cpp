@@ -3,6 +3,8 @@
 
 #include "models/nn/winograd.h"
 
+#include <torch/nn/functional/upsampling.h>
+
 namespace daetalker {
 
 namespace F = torch::nn::functional;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <mutex>
-#include <torch/torch.h>
+#include <torch/nn/modules/conv.h>
 
 #include "models/nn/settling.h"
 

@@ -4,7 +4,7 @@
 // over 1000 steps, DDIM without noise, and its inversion.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <vector>
 
 #include <functional>

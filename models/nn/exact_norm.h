@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/modules/normalization.h>
 
 #include "models/nn/row_kernels.h"
 

@@ -5,7 +5,7 @@
 // the three cost several times what they cost together.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace daetalker {
 

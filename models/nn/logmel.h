@@ -5,7 +5,7 @@
 
 #include "models/nn/speech_config.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace daetalker {
 

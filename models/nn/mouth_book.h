@@ -9,7 +9,8 @@
 
 #include "models/nn/mouth_book_config.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
 
 #include "models/nn/settling.h"
 

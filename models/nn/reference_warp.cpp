@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/nn/reference_warp.h"
 
+#include <torch/nn/functional/upsampling.h>
+#include <torch/nn/functional/vision.h>
+#include <torch/utils.h>
+
 namespace daetalker {
 
 using torch::Tensor;

@@ -8,7 +8,8 @@
 // the First Order Motion Model (Siarohin et al. 2019, section 3.2).
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
 
 #include "models/nn/conv3x3.h"
 

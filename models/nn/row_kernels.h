@@ -5,7 +5,7 @@
 // arithmetic.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/modules/normalization.h>
 
 namespace daetalker {
 

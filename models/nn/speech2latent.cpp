@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/nn/speech2latent.h"
 
+#include <torch/utils.h>
+
 namespace daetalker {
 
 namespace nn = torch::nn;

@@ -14,7 +14,8 @@
 #include "models/nn/speech2latent_config.h"
 
 #include <optional>
-#include <torch/torch.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/rnn.h>
 #include <tuple>
 
 namespace daetalker {

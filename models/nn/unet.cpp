@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/utils.h>
 
 namespace daetalker {
 

@@ -5,7 +5,8 @@
 // of the published checkpoint.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
 
 #include "models/nn/autoencoder_config.h"
 #include "models/nn/blocks.h"

@@ -8,7 +8,10 @@
 #include "models/io/tensors.h"
 #include "models/nn/speech_config.h"
 
-#include <torch/torch.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
 
 namespace daetalker {
 

@@ -4,6 +4,7 @@
 #include "models/engine.h"
 
 #include <sstream>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

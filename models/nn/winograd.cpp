@@ -5,6 +5,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/record_function.h>
 #include <memory>
+#include <torch/autograd.h>
+#include <torch/utils.h>
 #include <vector>
 
 #include "models/nn/lanes.h"

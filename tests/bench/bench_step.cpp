@@ -8,7 +8,7 @@
 // Writes random weights and a batch to FOLDER/step.safetensors, says "ready VERSION";
 // then for each line "float32" or "bfloat16" takes one step and answers with the seconds,
 // the processor seconds and the loss before it.
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <torch/version.h>
 
 #include "models/io/tensors.h"
@@ -23,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

@@ -8,7 +8,7 @@
 // then for each line "float32" or "bfloat16" evaluates once, answers with the seconds
 // and the processor seconds it took, and leaves the output in
 // FOLDER/cpp-LINE.safetensors.
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <torch/version.h>
 
 #include "models/engine.h"
@@ -21,6 +21,7 @@
 #include <iostream>
 #include <map>
 #include <string>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <string>
+#include <torch/utils.h>
 
 namespace daetalker {
 

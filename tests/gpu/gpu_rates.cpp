@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <iostream>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <fstream>
 #include <sstream>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

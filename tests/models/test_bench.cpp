@@ -14,6 +14,7 @@
 #include <functional>
 #include <gtest/gtest.h>
 #include <thread>
+#include <torch/utils.h>
 
 using namespace daetalker;
 

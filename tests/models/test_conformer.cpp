@@ -6,6 +6,8 @@
 #include "models/nn/conformer.h"
 #include "models/nn/weights.h"
 
+#include <torch/utils.h>
+
 namespace daetalker {
 namespace {
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <torch/utils.h>
 #include <vector>
 
 namespace daetalker {

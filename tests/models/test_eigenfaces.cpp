@@ -6,6 +6,7 @@
 #include "expect_error.h"
 
 #include <gtest/gtest.h>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

@@ -13,6 +13,7 @@
 #include <limits>
 #include <random>
 #include <thread>
+#include <torch/utils.h>
 
 using namespace daetalker;
 using daetalker::test::TemporaryFolder;

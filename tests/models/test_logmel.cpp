@@ -7,6 +7,7 @@
 #include "models/nn/logmel.h"
 
 #include <cmath>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

@@ -8,6 +8,7 @@
 #include "tests/models/temporary_folder.h"
 
 #include <gtest/gtest.h>
+#include <torch/utils.h>
 
 using namespace daetalker;
 using daetalker::test::TemporaryFolder;

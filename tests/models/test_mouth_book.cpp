@@ -2,6 +2,7 @@
 #include "models/nn/mouth_book.h"
 
 #include <gtest/gtest.h>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

@@ -4,6 +4,7 @@
 #include "models/nn/unet.h"
 
 #include <gtest/gtest.h>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <gtest/gtest.h>
+#include <torch/utils.h>
 
 #include "models/nn/row_linear.h"
 

@@ -6,6 +6,9 @@
 #include "models/nn/speech2latent.h"
 #include "models/nn/weights.h"
 
+#include <torch/optim/adam.h>
+#include <torch/utils.h>
+
 namespace daetalker {
 namespace {
 

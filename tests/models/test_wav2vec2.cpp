@@ -13,6 +13,7 @@
 
 #include <fstream>
 #include <sstream>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

@@ -5,7 +5,8 @@
 
 #include <gtest/gtest.h>
 #include <limits>
-#include <torch/torch.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/linear.h>
 
 using namespace daetalker;
 using daetalker::test::TemporaryFolder;

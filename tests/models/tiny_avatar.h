@@ -13,7 +13,8 @@
 #include "tests/models/temporary_folder.h"
 
 #include <functional>
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/utils.h>
 
 namespace daetalker::test {
 

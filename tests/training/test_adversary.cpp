@@ -2,6 +2,7 @@
 #include "models/studio/training/adversary.h"
 
 #include <gtest/gtest.h>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

@@ -11,6 +11,7 @@
 #include "tests/training/small_dataset.h"
 
 #include <gtest/gtest.h>
+#include <torch/utils.h>
 
 using namespace daetalker;
 using daetalker::test::TemporaryFolder;

@@ -2,6 +2,7 @@
 #include "models/studio/training/lip_reading.h"
 
 #include <gtest/gtest.h>
+#include <torch/utils.h>
 
 using daetalker::LipReading;
 using torch::Tensor;

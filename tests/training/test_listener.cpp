@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <torch/utils.h>
 
 using namespace daetalker;
 using daetalker::test::TemporaryFolder;
@@ -20,7 +21,8 @@ protected:
   void SetUp () override
   {
     std::filesystem::create_directories (encoder_);
-    std::ofstream (encoder_ + "/config.json") << R"({"model_type": "log-mel", "stack": 2})";
+    std::ofstream (encoder_ + "/config.json")
+        << R"({"model_type": "log-mel", "stack": 2})";
   }
 
   const TemporaryFolder folder_;

@@ -4,6 +4,10 @@
 #include <cmath>
 #include <gtest/gtest.h>
 #include <limits>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/utils/clip_grad.h>
+#include <torch/optim/adam.h>
+#include <torch/utils.h>
 
 using torch::Tensor;
 

@@ -2,6 +2,8 @@
 #include "models/studio/training/speech_augmenter.h"
 
 #include <gtest/gtest.h>
+#include <torch/fft.h>
+#include <torch/utils.h>
 
 using daetalker::SpeechAugmenter;
 using torch::Tensor;

@@ -4,6 +4,7 @@
 #include "models/nn/logmel.h"
 
 #include <gtest/gtest.h>
+#include <torch/utils.h>
 
 using namespace daetalker;
 using torch::Tensor;

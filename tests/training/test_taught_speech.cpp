@@ -15,6 +15,7 @@
 #include <fstream>
 #include <gst/gst.h>
 #include <gtest/gtest.h>
+#include <torch/utils.h>
 
 namespace daetalker {
 namespace {

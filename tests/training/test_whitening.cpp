@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <torch/utils.h>
 
 using torch::Tensor;
 

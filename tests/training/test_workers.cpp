@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <torch/utils.h>
 #include <unistd.h>
 
 using namespace daetalker;

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <fstream>
 #include <string>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace daetalker::test {
 

@@ -10,6 +10,7 @@
 #include <ATen/Parallel.h>
 #include <chrono>
 #include <torch/cuda.h>
+#include <torch/utils.h>
 
 namespace daetalker {
 

@@ -7,6 +7,7 @@
 #include "models/studio/training/contact_sheet.h"
 
 #include <opencv2/imgproc.hpp>
+#include <torch/utils.h>
 
 namespace daetalker {
 

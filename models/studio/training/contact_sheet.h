@@ -3,7 +3,7 @@
 
 #include <opencv2/core/mat.hpp>
 #include <string>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace daetalker {
 

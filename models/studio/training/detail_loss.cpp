@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/studio/training/detail_loss.h"
 
+#include <torch/nn/functional/conv.h>
+#include <torch/nn/functional/padding.h>
+
 namespace daetalker {
 
 using torch::Tensor;

@@ -5,7 +5,7 @@
 // which adds little to the error.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace daetalker {
 

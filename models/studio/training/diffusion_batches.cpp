@@ -7,6 +7,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <cmath>
+#include <torch/utils.h>
 
 namespace daetalker {
 

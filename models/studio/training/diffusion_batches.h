@@ -4,7 +4,7 @@
 // them.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "models/studio/training/frame_store.h"
 #include "models/studio/training/region_weights.h"

@@ -3,7 +3,7 @@
 // How the person moves whether they speak or not, from the footage.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "models/engine.h"
 #include "models/studio/training/frame_store.h"

@@ -8,6 +8,7 @@
 #include "models/studio/training/patches.h"
 
 #include <filesystem>
+#include <torch/utils.h>
 
 namespace daetalker {
 

@@ -4,7 +4,7 @@
 // that training draws them at random without a decoder; with landmarks and poses.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <memory>
 #include <string>

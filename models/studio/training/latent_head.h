@@ -5,7 +5,7 @@
 // loss alone the encoder finds them last; asked for them it finds them in minutes.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/modules/linear.h>
 
 #include "models/studio/training/frame_store.h"
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/studio/training/lip_reading.h"
 
+#include <torch/utils.h>
+
 namespace daetalker {
 
 using torch::Tensor;

@@ -4,7 +4,7 @@
 // lips; measured through this map, an error there counts as viewers count it.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace daetalker {
 

@@ -7,7 +7,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "models/io/tensors.h"
 #include "models/nn/speech_encoder.h"

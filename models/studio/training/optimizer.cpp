@@ -5,6 +5,7 @@
 
 #include <ATen/Parallel.h>
 #include <cmath>
+#include <torch/utils.h>
 
 namespace daetalker {
 

@@ -4,7 +4,7 @@
 // average (EMA), in one pass over memory.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 
 #include <memory>
 

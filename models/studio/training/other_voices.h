@@ -6,7 +6,7 @@
 
 #include <functional>
 #include <string>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <vector>
 
 #include "models/studio/training/sequences.h"

@@ -3,7 +3,7 @@
 // Frames as the networks' stems see them, without a detour over planar pictures.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace daetalker {
 

@@ -3,7 +3,7 @@
 // The frames that an avatar's reference pictures begin as.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "models/studio/training/frame_store.h"
 

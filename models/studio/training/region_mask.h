@@ -3,7 +3,7 @@
 // Where in a picture a part of the face lies.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace daetalker {
 

@@ -3,7 +3,7 @@
 // Where a face is looked at: loss weights that are high at mouth and eyes.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace daetalker {
 

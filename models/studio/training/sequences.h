@@ -4,7 +4,7 @@
 // poses on the avatar's time axis.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <nlohmann/json.hpp>
 #include <string>

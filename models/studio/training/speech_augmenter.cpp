@@ -3,6 +3,8 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <cmath>
+#include <torch/fft.h>
+#include <torch/utils.h>
 
 namespace daetalker {
 

@@ -4,7 +4,7 @@
 // learns to hear through them.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace daetalker {
 

@@ -7,7 +7,7 @@
 #include "models/nn/speech_encoder.h"
 
 #include <functional>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <vector>
 
 namespace daetalker {

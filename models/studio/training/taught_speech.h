@@ -3,7 +3,7 @@
 // Speech with what a teacher makes of it.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <string>
 #include <vector>

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <torch/utils.h>
 
 namespace daetalker {
 

@@ -5,7 +5,7 @@
 // size of the rest it is learnt in minutes.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace daetalker {
 

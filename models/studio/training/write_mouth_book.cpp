@@ -3,6 +3,8 @@
 
 #include "models/studio/training/region_mask.h"
 
+#include <torch/utils.h>
+
 namespace daetalker {
 
 using torch::Tensor;
