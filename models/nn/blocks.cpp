@@ -111,6 +111,8 @@ ResBlockImpl::forward (Tensor x, const Condition &condition)
                             out_norm_->options.num_groups ());
     if (dropout_ > 0)
       h = torch::dropout (h, dropout_, is_training ());
+    if (!skip_)
+      return out_conv_->added_to (x, h);
     h = out_conv_ (h);
   }
   return skip_ ? skip_->added_to (h, x) : x + h;

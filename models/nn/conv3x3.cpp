@@ -59,6 +59,15 @@ Conv3x3Impl::forward (const Tensor &x)
 }
 
 Tensor
+Conv3x3Impl::added_to (const Tensor &sum, const Tensor &x)
+{
+  return suits_winograd (x, weight)
+             ? winograd_conv (x, weight, bias, kept (points_, winograd_points), false,
+                              sum)
+             : sum + torch::conv2d (x, weight, bias, 1, 1);
+}
+
+Tensor
 Conv3x3Impl::forward_enlarged (const Tensor &x)
 {
   if (suits_winograd (x, weight, true))

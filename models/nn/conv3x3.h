@@ -17,6 +17,9 @@ public:
   // [B, in, H, W] -> [B, out, H, W].
   torch::Tensor forward (const torch::Tensor &x);
 
+  // sum [B, out, H, W] + that.
+  torch::Tensor added_to (const torch::Tensor &sum, const torch::Tensor &x);
+
   // Of x enlarged twice by its nearest neighbours: [B, out, 2 H, 2 W].
   torch::Tensor forward_enlarged (const torch::Tensor &x);
 

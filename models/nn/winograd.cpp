@@ -90,13 +90,15 @@ share_tiles (int64_t tiles, const Work &work)
 }
 
 Tensor
-convolve (const Tensor &x, const Tensor &weight_points, const Tensor &bias, bool enlarged)
+convolve (const Tensor &x, const Tensor &weight_points, const Tensor &bias, bool enlarged,
+          const Tensor &sum)
 {
   const int64_t out = bias.size (0), in = x.size (1);
   const Sides sides = sides_of (x, out, enlarged);
   Tensor y = torch::empty ({x.size (0), out, sides.out.height, sides.out.width},
                            x.options (), at::MemoryFormat::ChannelsLast);
   const float *weights = weight_points.data_ptr<float> ();
+  const float *added = sum.numel () > 0 ? sum.data_ptr<float> () : nullptr;
   share_tiles (sides.tiles, [&] (int64_t first, int64_t end, int64_t part) {
     const Memory of_x = memory (points * part * in), of_y = memory (points * part * out);
     const std::vector<float> zeros (std::size_t (in), 0.f);
@@ -109,8 +111,8 @@ convolve (const Tensor &x, const Tensor &weight_points, const Tensor &bias, bool
           multiply ({of_x.get () + point * count * in, in, 1,
                      weights + (point * out + column) * in, product_columns,
                      of_y.get () + point * count * out + column, out, count, in, false});
-      winograd::transform_output (of_y.get (), bias.data_ptr<float> (), sides.out, first,
-                                  count, y.data_ptr<float> ());
+      winograd::transform_output (of_y.get (), bias.data_ptr<float> (), added, sides.out,
+                                  first, count, y.data_ptr<float> ());
     }
   });
   return y;
@@ -160,15 +162,20 @@ turned (const Tensor &weight)
   return weight.flip ({2, 3}).transpose (0, 1);
 }
 
+// LibTorch takes no undefined tensor: without a sum it is empty.
 class WinogradConv : public torch::autograd::Function<WinogradConv> {
 public:
   static Tensor forward (torch::autograd::AutogradContext *context, Tensor x,
-                         Tensor weight, Tensor bias, Tensor points, bool enlarged)
+                         Tensor weight, Tensor bias, Tensor points, bool enlarged,
+                         Tensor sum)
   {
     x = x.contiguous (at::MemoryFormat::ChannelsLast);
     context->save_for_backward ({x, weight});
     context->saved_data["enlarged"] = enlarged;
-    return convolve (x, points, bias.contiguous (), enlarged);
+    context->saved_data["sum"] = sum.numel () > 0;
+    if (sum.numel () > 0)
+      sum = sum.contiguous (at::MemoryFormat::ChannelsLast);
+    return convolve (x, points, bias.contiguous (), enlarged, sum);
   }
 
   static torch::autograd::tensor_list backward (torch::autograd::AutogradContext *context,
@@ -185,7 +192,8 @@ public:
       dweight = weight_gradient (x, dy, enlarged);
     if (context->needs_input_grad (2))
       dbias = dy.sum ({0, 2, 3});
-    return {dx, dweight, dbias, {}, {}};
+    const Tensor dsum = context->saved_data["sum"].toBool () ? dy : Tensor ();
+    return {dx, dweight, dbias, {}, {}, dsum};
   }
 
 private:
@@ -227,12 +235,13 @@ winograd_points (const Tensor &weight)
 
 Tensor
 winograd_conv (Tensor x, const Tensor &weight, const Tensor &bias,
-               const Tensor &weight_points, bool enlarged)
+               const Tensor &weight_points, bool enlarged, const Tensor &sum)
 {
   RECORD_FUNCTION (winograd_name, std::vector<c10::IValue> ({x, weight, enlarged}));
-  return WinogradConv::apply (
-      padded (x), padded (weight), bias,
-      weight_points.defined () ? weight_points : winograd_points (weight), enlarged);
+  return WinogradConv::apply (padded (x), padded (weight), bias,
+                              weight_points.defined () ? weight_points
+                                                       : winograd_points (weight),
+                              enlarged, sum.defined () ? sum : x.new_empty ({0}));
 }
 
 } // namespace daetalker

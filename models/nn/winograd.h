@@ -20,16 +20,17 @@ bool suits_winograd (const torch::Tensor &x, const torch::Tensor &weight,
 // Not differentiable: for weights that stay.
 torch::Tensor winograd_points (const torch::Tensor &weight);
 
-// Padding 1, stride 1: [B, out, H, W], channels-last.  Differentiable in x, weight and
-// bias.
+// Padding 1, stride 1: [B, out, H, W], channels-last.  Differentiable in x, weight,
+// bias and sum.
 //   x:        [B, in, H, W], any memory format
 //   weight:   [out, in, 3, 3]
 //   bias:     [out]
 //   points:   winograd_points (weight), or undefined
 //   enlarged: as if each pixel of x stood for 2x2 of them
+//   sum:      [B, out, H, W] that what comes out is added to, or undefined
 torch::Tensor winograd_conv (torch::Tensor x, const torch::Tensor &weight,
                              const torch::Tensor &bias, const torch::Tensor &points = {},
-                             bool enlarged = false);
+                             bool enlarged = false, const torch::Tensor &sum = {});
 
 // What profilers see of it; inputs x, weight, enlarged, and weight.
 constexpr char winograd_name[] = "daetalker::winograd_conv";

@@ -119,15 +119,15 @@ transform_input (const float *x, const Pictures &pictures, bool enlarged, int64_
 }
 
 DAETALKER_CLONES void
-transform_output (const float *points, const float *bias, const Pictures &pictures,
-                  int64_t first, int64_t count, float *y)
+transform_output (const float *points, const float *bias, const float *sum,
+                  const Pictures &pictures, int64_t first, int64_t count, float *y)
 {
   const int64_t channels = pictures.channels, size = count * channels;
   for (int64_t i = 0; i < count; i++, points += channels) {
     const Place place = place_of (pictures, first + i);
-    float *corner =
-        y + ((place.picture * pictures.height + place.y) * pictures.width + place.x) *
-                channels;
+    const int64_t corner =
+        ((place.picture * pictures.height + place.y) * pictures.width + place.x) *
+        channels;
     for (int64_t c = 0; c < channels; c += lanes) {
       const Lanes shift = load (bias + c);
       both_ways<6, 4> (
@@ -135,8 +135,8 @@ transform_output (const float *points, const float *bias, const Pictures &pictur
           [&] (int row, int column)
               DAETALKER_ALWAYS { return load (points + (row * 6 + column) * size + c); },
           [&] (int row, int column, const Lanes &value) DAETALKER_ALWAYS {
-            store (corner + (row * pictures.width + column) * channels + c,
-                   value + shift);
+            const int64_t at = corner + (row * pictures.width + column) * channels + c;
+            store (y + at, value + (sum ? load (sum + at) + shift : shift));
           });
     }
   }

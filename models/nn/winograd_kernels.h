@@ -24,9 +24,10 @@ struct Pictures {
 void transform_input (const float *x, const Pictures &pictures, bool enlarged,
                       int64_t first, int64_t count, const float *zeros, float *points);
 
-// A^T m A, [4x4] of each tile, plus bias [channels].
-void transform_output (const float *points, const float *bias, const Pictures &pictures,
-                       int64_t first, int64_t count, float *y);
+// A^T m A, [4x4] of each tile, plus bias [channels] and, unless it is null, plus `sum`,
+// pictures as y.
+void transform_output (const float *points, const float *bias, const float *sum,
+                       const Pictures &pictures, int64_t first, int64_t count, float *y);
 
 // The adjoint of transform_output: A y A^T.
 void transform_gradient (const float *y, const Pictures &pictures, int64_t first,

@@ -85,6 +85,11 @@ TEST_P (Winograd, IsTheConvolution)
     EXPECT_TRUE (torch::equal (
         found, winograd_conv (x_.contiguous (at::MemoryFormat::ChannelsLast), weight_,
                               bias_, winograd_points (weight_), enlarged)));
+    const Tensor sum = torch::randn_like (found, at::MemoryFormat::Contiguous);
+    EXPECT_LT (largest (winograd_conv (x_, weight_, bias_, {}, enlarged, sum) -
+                        (expected + sum)),
+               1e-4)
+        << threads << " threads";
   }
 }
 
@@ -93,17 +98,20 @@ TEST_P (Winograd, HasItsDerivatives)
   const auto wanted = [] (const Tensor &of) {
     return of.to (torch::kDouble).requires_grad_ ();
   };
-  const std::vector<Tensor> exact = {wanted (x_), wanted (weight_), wanted (bias_)};
-  const Tensor y = plain (exact[0], exact[1], exact[2]);
+  const Tensor sum =
+      torch::randn_like (plain (x_, weight_, bias_), at::MemoryFormat::Contiguous);
+  const std::vector<Tensor> exact = {wanted (x_), wanted (weight_), wanted (bias_),
+                                     wanted (sum)};
+  const Tensor y = plain (exact[0], exact[1], exact[2]) + exact[3];
   const Tensor slope = torch::randn_like (y);
   const auto expected = torch::autograd::grad ({y}, exact, {slope});
 
   const std::vector<Tensor> of = {x_.requires_grad_ (), weight_.requires_grad_ (),
-                                  bias_.requires_grad_ ()};
+                                  bias_.requires_grad_ (), sum.requires_grad_ ()};
   for (const int threads : {1, 2}) {
     const Threads so_many (threads);
     const auto found = torch::autograd::grad (
-        {winograd_conv (of[0], of[1], of[2], {}, GetParam ().enlarged)}, of,
+        {winograd_conv (of[0], of[1], of[2], {}, GetParam ().enlarged, of[3])}, of,
         {slope.to (torch::kFloat)});
     for (size_t i = 0; i < of.size (); i++)
       EXPECT_LT (largest (found[i] - expected[i]), 3e-5 * largest (expected[i]))
@@ -146,6 +154,8 @@ TEST (Conv3x3, IsTheConvolution)
           torch::conv2d (repeated_twice (x), layer->weight, layer->bias, 1, 1);
       for (const char *when : {"before", "settled", "again"}) {
         EXPECT_LT (largest (layer (x) - plain), 5e-5) << out << ", " << side << when;
+        EXPECT_LT (largest (layer->added_to (plain, x) - 2 * plain), 5e-5)
+            << out << ", " << side << when;
         EXPECT_LT (largest (layer->forward_enlarged (x) - large), 5e-5)
             << out << ", " << side << when;
         layer->settle ();
