@@ -13,10 +13,6 @@ namespace F = torch::nn::functional;
 
 namespace {
 
-// Of the largest directions, those that 8 bits would round visibly: what the others lose
-// together is a twelfth of a grey level.
-constexpr int64_t fine_directions = 64;
-
 // JPEG's full-range conversion (ITU-T T.871) and back, offset-free since black is -1.
 constexpr float to_ycc[] = {0.299f, 0.587f, 0.114f,     -0.168736f, -0.331264f,
                             0.5f,   0.5f,   -0.418688f, -0.081312f};
@@ -111,7 +107,7 @@ EigenfacesImpl::settle ()
   for (Tensor *constant : {&to_ycc_, &to_rgb_, &twice_, &four_times_})
     *constant = constant->to (directions_.device ());
   if (directions_.is_cpu ())
-    packed_ = PackedRows (directions_, fine_directions);
+    packed_ = PackedRows (directions_);
 }
 
 Tensor
