@@ -95,6 +95,11 @@ TEST (FlopCounter, OwnOperations)
   RowLinear rows (7, 16);
   rows->settle ();
   EXPECT_EQ (flops_of ([&] { rows (torch::ones ({1, 3, 7})); }), 2 * 3 * 7 * 16);
+
+  PointConv points (8, 16);
+  points->settle ();
+  const auto sum = torch::zeros ({2, 16, 16, 12});
+  EXPECT_EQ (flops_of ([&] { points->added_to (sum, x); }), 2 * 2 * 16 * 12 * 8 * 16);
 }
 
 TEST (FlopCounter, CountsNothingElse)
