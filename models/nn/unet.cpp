@@ -191,14 +191,13 @@ UNetImpl::build_output ()
     int out = config_.channel_mult[level] * config_.model_channels;
     for (int i = 0; i <= config_.num_res_blocks; i++) {
       std::vector<int> &laterals = lateral_channels_[level];
-      bool lateral = !laterals.empty ();
-      int in = channels_;
-      if (lateral) {
-        in += laterals.back ();
+      int lateral = 0;
+      if (!laterals.empty ()) {
+        lateral = laterals.back ();
         laterals.pop_back ();
       }
       Stage stage;
-      stage->add (res_block (in, out));
+      stage->add (res_block (channels_ + lateral, out));
       channels_ = out;
       if (has_attention (side))
         stage->add (AttentionBlock (channels_));
@@ -207,7 +206,7 @@ UNetImpl::build_output ()
         side *= 2;
       }
       output_blocks_.push_back (stage);
-      takes_lateral_.push_back (lateral);
+      laterals_.push_back (lateral);
     }
   }
   torch::nn::ModuleList list;
@@ -295,7 +294,7 @@ UNetImpl::draw (Tensor h, const Condition &condition, const Tensor &linear)
     h = middle_attention_->forward (h);
   h = middle_out_->forward (h, condition);
   for (size_t i = 0; i < output_blocks_.size (); i++) {
-    if (takes_lateral_[i]) {
+    if (laterals_[i] > 0) {
       h = torch::cat ({h, laterals.back ()}, 1);
       laterals.pop_back ();
     }

@@ -50,6 +50,10 @@ public:
 
   const UNetConfig &config () const { return config_; }
 
+  // Of each output block: how many of the channels that it reads, its last ones, an input
+  // block has made.
+  const std::vector<int> &laterals () const { return laterals_; }
+
   // Null where z is not linear in the picture.
   Eigenfaces eigenfaces () const { return eigenfaces_; }
 
@@ -69,8 +73,7 @@ private:
   Eigenfaces eigenfaces_{nullptr};
   torch::nn::Linear embed_in_{nullptr}, embed_out_{nullptr};
   std::vector<Stage> input_blocks_, output_blocks_;
-  // For each level of output_blocks_, how many of its stages take a lateral.
-  std::vector<bool> takes_lateral_;
+  std::vector<int> laterals_;                      // of output_blocks_
   std::vector<std::vector<int>> lateral_channels_; // of build_input, per level
   int channels_ = 0;                               // while building
   ResBlock middle_in_{nullptr}, middle_out_{nullptr};

@@ -12,6 +12,7 @@
 #include "models/studio/training/fit_eigenfaces.h"
 #include "models/studio/training/frame_latents.h"
 #include "models/studio/training/latent_head.h"
+#include "models/studio/training/narrow_unet.h"
 #include "models/studio/training/optimizer.h"
 #include "models/studio/training/patches.h"
 #include "models/studio/training/reference_frames.h"
@@ -439,7 +440,9 @@ private:
       minutes_ = number_of (metadata, "minutes", state_path ());
       encoder_done_ = entry_of (metadata, "encoder_done", state_path ()) == "yes";
     } else if (!options_.init.empty ()) {
-      TensorMap weights = load_tensors (options_.init);
+      TensorMap weights =
+          narrowed_unet (load_tensors (options_.init), options_.init_network.unet,
+                         options_.network.unet, options_.init);
       // An avatar without references, or with others, gets those of this footage.
       for (const auto &[name, tensor] : named_weights (*network_))
         if (name.rfind ("unet.references.", 0) == 0 && !weights.count (name))

@@ -37,6 +37,7 @@ struct AutoencoderTraining {
   double encoder_minutes = 8;  // first, of the encoder and its linear head alone
   bool freeze_encoder = false; // go on with the UNet alone; latents stay as they are
   std::string init;            // safetensors of unet.* and encoder.*, or empty
+  AutoencoderConfig init_network; // its shape; its UNet may be wider than `network`'s
   // They train together, each with `batch` pictures; the first one writes the files.
   // Empty: this process alone.
   std::shared_ptr<Workers> workers;

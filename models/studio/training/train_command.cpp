@@ -23,7 +23,7 @@ struct TrainOptions {
   std::string dataset, avatar, work, stage = "all";
   std::string init; // an avatar
   std::string latents = "eigenfaces";
-  int width = 0;                 // of the shape's own default
+  int width = 0;                 // as the shape has it, or the avatar started from
   int patch = 0;                 // likewise
   std::vector<int> channel_mult; // likewise
   int references = -1;           // as the avatar has that is started from, or none
@@ -42,7 +42,8 @@ start_from (TrainOptions &options)
 {
   namespace fs = std::filesystem;
   const Bundle avatar = read_bundle (options.init);
-  options.autoencoder.network = avatar.autoencoder.get<AutoencoderConfig> ();
+  options.autoencoder.init_network = avatar.autoencoder.get<AutoencoderConfig> ();
+  options.autoencoder.network = options.autoencoder.init_network;
   options.autoencoder.init = file_path (avatar, bundle_file::autoencoder);
   fs::copy_file (file_path (avatar, bundle_file::noise),
                  fs::path (options.work) / "noise.safetensors",
@@ -69,22 +70,23 @@ run (TrainOptions &options)
   if (workers->size () > 1)
     options.autoencoder.workers = workers;
   std::filesystem::create_directories (options.work);
-  options.autoencoder.network =
-      options.latents == "eigenfaces"
-          ? eigenface_autoencoder (options.width > 0 ? options.width : 32)
-          : live_autoencoder (options.width > 0 ? options.width : 64);
-  UNetConfig &unet = options.autoencoder.network.unet;
-  if (options.patch > 0)
-    unet.patch = options.patch;
-  if (!options.channel_mult.empty ())
-    unet.channel_mult = options.channel_mult;
-  validate (options.autoencoder.network);
+  options.autoencoder.network = options.latents == "eigenfaces"
+                                    ? eigenface_autoencoder (32)
+                                    : live_autoencoder (64);
   if (!options.held_out_clips.empty ())
     options.held_out.names = read_words (options.held_out_clips);
   if (!options.init.empty ())
     start_from (options);
+  UNetConfig &unet = options.autoencoder.network.unet;
+  if (options.width > 0)
+    unet.model_channels = options.width;
+  if (options.patch > 0)
+    unet.patch = options.patch;
+  if (!options.channel_mult.empty ())
+    unet.channel_mult = options.channel_mult;
   if (options.references >= 0)
-    options.autoencoder.network.unet.references = options.references;
+    unet.references = options.references;
+  validate (options.autoencoder.network);
   std::optional<FrameStore> frames;
   workers->in_turn (
       [&] { frames.emplace (options.dataset, options.work, options.held_out); });
@@ -157,12 +159,13 @@ add_train_command (CLI::App &app)
   command
       ->add_option (
           "--width", options->width,
-          "Channels of the UNet's first level (default: 32, without eigenfaces 64)")
+          "Channels of the UNet's first level (default: as --init has it, 32, or 64 "
+          "without eigenfaces)")
       ->check (CLI::Range (32, 512));
   command
       ->add_option ("--channel-mult", options->channel_mult,
                     "Channels of each of the UNet's levels, as multiples of the width "
-                    "(default: 1,2,3)")
+                    "(default: as --init has it, or 1,2,3)")
       ->delimiter (',')
       ->check (CLI::Range (1, 16));
   command
@@ -230,8 +233,10 @@ add_train_command (CLI::App &app)
   command->add_option ("--learning-rate", autoencoder.learning_rate, "Of the autoencoder")
       ->capture_default_str ();
   command
-      ->add_option ("--init", options->init,
-                    "Start from the autoencoder of this avatar (a folder)")
+      ->add_option (
+          "--init", options->init,
+          "Start from the autoencoder of this avatar (a folder); one with fewer "
+          "channels starts from its first ones")
       ->check (CLI::ExistingDirectory);
   command
       ->add_option ("--encoder-minutes", autoencoder.encoder_minutes,
