@@ -121,19 +121,6 @@ least_size (const Speech2LatentConfig &config)
   return 2.0 * block.blocks * block.size * (block.size + 2.0 * block.feed_forward);
 }
 
-// A configuration may ask for terabytes: it gets no more than the file holds.
-void
-check_size (double needed, const TensorMap &weights, const std::string &file)
-{
-  double held = 0;
-  for (const auto &[name, tensor] : weights)
-    held += double (tensor.numel ());
-  if (needed > held)
-    throw Error (ErrorCode::wrong_model, file,
-                 "it holds fewer numbers than a network of avatar.json's shape has",
-                 "Use the weights and the configuration of one model");
-}
-
 class TorchAvatar : public Avatar {
 public:
   TorchAvatar (const Bundle &bundle, const Placement &placement, OpenEncoder open_encoder)
@@ -189,7 +176,7 @@ private:
   {
     const std::string file = file_path (bundle_, bundle_file::speech2latent);
     const TensorMap weights = load_tensors (file);
-    check_size (least_size (config), weights, file);
+    require_size (least_size (config), weights, file, "avatar.json");
     speech2latent_ = Speech2Latent (config);
     load_weights (*speech2latent_, weights, file);
     info_.latent_deviation = speech2latent_->latent_deviation ();
@@ -202,7 +189,7 @@ private:
   {
     const std::string file = file_path (bundle_, bundle_file::autoencoder);
     const TensorMap weights = load_tensors (file);
-    check_size (least_size (config), weights, file);
+    require_size (least_size (config), weights, file, "avatar.json");
     UNet unet (config.unet);
     const TensorMap unet_weights = without_prefix (weights, "unet.");
     const TensorMap encoder_weights = without_prefix (weights, "encoder.");

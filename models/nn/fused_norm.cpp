@@ -13,7 +13,7 @@ namespace {
 
 // Pixels summed in float32 before the sum goes on in double: keeps the statistics
 // of a 256x256 map exact to float32.
-constexpr int64_t block = 64;
+constexpr int64_t exact_pixels = 64;
 
 // Adds sum and sum of squares per channel of `pixels` pixels to `sum`, `square`.
 template <typename T>
@@ -106,9 +106,9 @@ void
 sum_pixels (const Shape &shape, double *first, double *second, Sums sums)
 {
   std::vector<float> part (2 * shape.channels);
-  for (int64_t begin = 0; begin < shape.pixels; begin += block) {
+  for (int64_t begin = 0; begin < shape.pixels; begin += exact_pixels) {
     std::fill (part.begin (), part.end (), 0.f);
-    sums (begin, std::min (shape.pixels, begin + block), part.data (),
+    sums (begin, std::min (shape.pixels, begin + exact_pixels), part.data (),
           part.data () + shape.channels);
     for (int64_t c = 0; c < shape.channels; c++) {
       first[c] += part[c];

@@ -35,19 +35,6 @@ SpeechEncoderNet::feature_size (int layer) const
 
 namespace {
 
-// A configuration may ask for terabytes: it gets no more than the checkpoint holds.
-void
-check_size (double needed, const TensorMap &weights, const std::string &file)
-{
-  double held = 0;
-  for (const auto &[name, tensor] : weights)
-    held += static_cast<double> (tensor.numel ());
-  if (needed > held)
-    throw Error (ErrorCode::wrong_model, file,
-                 "it holds fewer numbers than a model of this config.json has",
-                 "Use the weights and the configuration of one model");
-}
-
 // At least so many numbers does a wav2vec 2.0 of this shape have.
 double
 wav2vec2_weights (const Wav2Vec2Config &config)
@@ -230,13 +217,13 @@ make_speech_encoder (const std::string &folder)
   } else if (const auto *small = std::get_if<LogMelConformerConfig> (&config.model)) {
     std::string file;
     const TensorMap weights = load_checkpoint (folder, file);
-    check_size (conformer_weights (small->conformer), weights, file);
+    require_size (conformer_weights (small->conformer), weights, file, "config.json");
     net = std::make_unique<LogMelConformerEncoder> (*small, weights, file);
   } else {
     std::string file;
     const TensorMap weights = import_wav2vec2 (load_checkpoint (folder, file), file);
     const auto &model = std::get<Wav2Vec2Config> (config.model);
-    check_size (wav2vec2_weights (model), weights, file);
+    require_size (wav2vec2_weights (model), weights, file, "config.json");
     net = std::make_unique<Wav2Vec2Encoder> (model, weights, file);
   }
   net->folder_ = folder;

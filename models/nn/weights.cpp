@@ -72,6 +72,20 @@ load_weights (torch::nn::Module &module, const TensorMap &tensors,
   }
 }
 
+void
+require_size (double needed, const TensorMap &tensors, const std::string &file,
+              const std::string &shape_file)
+{
+  double held = 0;
+  for (const auto &[name, tensor] : tensors)
+    held += double (tensor.numel ());
+  if (needed > held)
+    throw Error (ErrorCode::wrong_model, file,
+                 "it holds fewer numbers than a network of " + shape_file +
+                     "'s shape has",
+                 "Use the weights and the configuration of one model");
+}
+
 TensorMap
 named_weights (const torch::nn::Module &module)
 {

@@ -17,6 +17,12 @@ namespace daetalker {
 void load_weights (torch::nn::Module &module, const TensorMap &tensors,
                    const std::string &file);
 
+// A configuration may ask for terabytes: it gets no more than the file of weights holds.
+// `needed`: at least so many numbers has a network of this shape.  Throws Error
+// (wrong_model) that names `file` and the file that the shape is from.
+void require_size (double needed, const TensorMap &tensors, const std::string &file,
+                   const std::string &shape_file);
+
 // Every parameter and buffer by its full name, sharing memory with the module.
 TensorMap named_weights (const torch::nn::Module &module);
 

@@ -15,7 +15,6 @@ namespace daetalker {
 
 namespace {
 
-constexpr GstClockTime frame_duration = GST_SECOND / dataset_fps;
 constexpr guint64 frames_in_flight = 8;
 
 // FFV1 in BGRx is coded as RGB: what is read back is what was written.

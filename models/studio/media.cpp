@@ -17,7 +17,7 @@ namespace daetalker {
 
 namespace {
 
-constexpr GstClockTime stall_limit = 60 * GST_SECOND;
+constexpr GstClockTime longest_wait = 60 * GST_SECOND;
 
 constexpr const char *video_branch =
     "queue ! videoconvert ! deinterlace ! videoflip video-direction=auto ! videoscale ! "
@@ -238,7 +238,7 @@ Decoding::wait_for_end (GstElement *pipeline)
   std::uint64_t seen = 0;
   for (;;) {
     GstMessagePointer message (
-        gst_bus_timed_pop_filtered (bus.get (), stall_limit, kinds));
+        gst_bus_timed_pop_filtered (bus.get (), longest_wait, kinds));
     {
       std::lock_guard<std::mutex> lock (mutex_);
       if (exception_)

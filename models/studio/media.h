@@ -17,6 +17,7 @@ namespace daetalker {
 
 constexpr int dataset_fps = 25;
 constexpr int dataset_sample_rate = 16000;
+constexpr GstClockTime frame_duration = GST_SECOND / dataset_fps;
 constexpr int samples_per_frame = dataset_sample_rate / dataset_fps;
 
 // `rgb`: CV_8UC3, square pixels, valid during the call only.

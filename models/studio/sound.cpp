@@ -13,8 +13,8 @@ namespace daetalker {
 
 namespace {
 
-constexpr GstClockTime poll_interval = 100 * GST_MSECOND;
-constexpr int stall_limit = 600; // intervals
+constexpr GstClockTime pull_interval = 100 * GST_MSECOND;
+constexpr int most_pulls = 600; // without sound
 
 constexpr const char *reading =
     "filesrc name=file ! decodebin expose-all-streams=false caps=audio/x-raw ! "
@@ -84,10 +84,10 @@ Pipeline::collect () const
   const GstElementPointer sink = element ("samples");
   GstAppSink *samples_out = GST_APP_SINK (sink.get ());
   std::vector<std::int16_t> samples;
-  for (int stalled = 0; stalled < stall_limit; stalled++) {
+  for (int stalled = 0; stalled < most_pulls; stalled++) {
     const bool ended = gst_app_sink_is_eos (samples_out);
     const GstSamplePointer sample (
-        ended ? nullptr : gst_app_sink_try_pull_sample (samples_out, poll_interval));
+        ended ? nullptr : gst_app_sink_try_pull_sample (samples_out, pull_interval));
     // What fails before the sound is found does not end the stream.
     const GstMessagePointer failure (
         gst_bus_pop_filtered (bus.get (), GST_MESSAGE_ERROR));

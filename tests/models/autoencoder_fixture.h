@@ -16,6 +16,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "tests/models/tolerance.h"
+
 namespace daetalker {
 
 // Meson sets the variable; by hand the tests run from the top of the repository.

@@ -15,9 +15,10 @@
 #include <utility>
 #include <vector>
 
+#include "tests/models/tolerance.h"
+
 namespace daetalker {
 
-constexpr double float32_tolerance = 1e-4;
 constexpr double bfloat16_tolerance = 2e-2; // relative
 
 // Meson sets the variable; by hand the tests run from the top of the repository.

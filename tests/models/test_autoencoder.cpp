@@ -14,7 +14,6 @@
 namespace daetalker {
 namespace {
 
-constexpr double float32_tolerance = 1e-4;
 constexpr double bfloat16_tolerance = 2e-2; // relative
 
 class AutoencoderParity : public testing::TestWithParam<const char *> {

@@ -15,8 +15,6 @@
 namespace daetalker {
 namespace {
 
-constexpr double float32_tolerance = 1e-4;
-
 TensorMap
 schedule_fixture ()
 {

@@ -8,13 +8,15 @@
 #include <gtest/gtest.h>
 #include <torch/utils.h>
 
+#include "tests/models/tolerance.h"
+
 namespace daetalker {
 namespace {
 
 using torch::Tensor;
 
-constexpr int side = 32, count = 6;
-constexpr int64_t row_size = side * side * 3 / 8;
+constexpr int face_side = 32, count = 6;
+constexpr int64_t row_size = face_side * face_side * 3 / 8;
 
 class EigenfacesTest : public testing::Test {
 protected:
@@ -35,31 +37,25 @@ protected:
   }
 
   torch::NoGradGuard no_grad;
-  Eigenfaces eigenfaces{side, count};
+  Eigenfaces eigenfaces{face_side, count};
 };
-
-double
-largest (const Tensor &difference)
-{
-  return difference.abs ().max ().item<double> ();
-}
 
 // Enlarging is no inverse of shrinking; but for pictures without detail it is.
 TEST_F (EigenfacesTest, TheRowsOfAFlatPictureAreItsBrightnessAndColour)
 {
-  Tensor picture = torch::zeros ({1, 3, side, side});
+  Tensor picture = torch::zeros ({1, 3, face_side, face_side});
   picture.select (1, 0).fill_ (1); // red, with black for green and blue
   picture.slice (1, 1).fill_ (-1);
   const Tensor row = eigenfaces->rows (picture)[0];
   ASSERT_EQ (row.numel (), row_size);
-  const int64_t half = side * side / 4, quarter = side * side / 16;
+  const int64_t half = face_side * face_side / 4, quarter = face_side * face_side / 16;
   EXPECT_LT (largest (row.slice (0, 0, half) - (2 * 0.299 - 1)), 1e-5);
   EXPECT_LT (largest (row.slice (0, half, half + quarter) + 2 * 0.168736), 1e-5);
   EXPECT_LT (largest (row.slice (0, half + quarter) - 1), 1e-5);
 
   EigenfacesImpl::Planes planes;
-  planes.brightness = row.slice (0, 0, half).view ({1, 1, side / 2, side / 2});
-  planes.colour = row.slice (0, half).view ({1, 2, side / 4, side / 4});
+  planes.brightness = row.slice (0, 0, half).view ({1, 1, face_side / 2, face_side / 2});
+  planes.colour = row.slice (0, half).view ({1, 2, face_side / 4, face_side / 4});
   EXPECT_LT (largest (eigenfaces->picture (planes) - picture), 1e-4);
 }
 
@@ -123,7 +119,7 @@ UNetConfig
 small_unet ()
 {
   UNetConfig config = eigenface_autoencoder (32).unet;
-  config.image_size = side;
+  config.image_size = face_side;
   config.style_channels = count;
   config.channel_mult = {1, 2};
   return config;
@@ -135,8 +131,8 @@ TEST_F (EigenfacesTest, TheUNetCompletesThePictureThatZStandsFor)
   UNet unet (small_unet ());
   unet->eval ();
   unet->eigenfaces ()->fit (rows_of_rank (30, 12), torch::ones ({row_size}));
-  const Tensor x = torch::randn ({2, 3, side, side}), t = torch::tensor ({999.0}),
-               z = torch::randn ({2, count});
+  const Tensor x = torch::randn ({2, 3, face_side, face_side}),
+               t = torch::tensor ({999.0}), z = torch::randn ({2, count});
   const Tensor linear = unet->eigenfaces ()->picture (unet->eigenfaces ()->decode (z));
   EXPECT_LT (largest (unet (x, t, z) - linear), 1e-6);
 
@@ -174,16 +170,17 @@ TEST (EigenfaceConfig, WantsPatchesOfFourAndPredictsPictures)
 TEST_F (EigenfacesTest, WithinEverythingIsTheWholeChange)
 {
   eigenfaces->fit (rows_of_rank (200, count + 4), torch::ones ({row_size}));
-  const Tensor all = eigenfaces->within (torch::ones ({side / 2, side / 2}));
+  const Tensor all = eigenfaces->within (torch::ones ({face_side / 2, face_side / 2}));
   EXPECT_LT (largest (all - torch::eye (count)), 2e-2); // of float16's directions
-  EXPECT_EQ (largest (eigenfaces->within (torch::zeros ({side / 2, side / 2}))), 0);
+  EXPECT_EQ (largest (eigenfaces->within (torch::zeros ({face_side / 2, face_side / 2}))),
+             0);
 }
 
 TEST_F (EigenfacesTest, WithinAHalfIsTheNearestChangeOfThatHalf)
 {
   eigenfaces->fit (rows_of_rank (200, count + 4), torch::ones ({row_size}));
-  Tensor mask = torch::zeros ({side / 2, side / 2});
-  mask.slice (0, side / 4) = 1;
+  Tensor mask = torch::zeros ({face_side / 2, face_side / 2});
+  mask.slice (0, face_side / 4) = 1;
   const Tensor change = torch::randn ({1, count});
   const Tensor part = change.matmul (eigenfaces->within (mask));
   const Tensor wanted =

@@ -16,6 +16,7 @@
 #include <torch/utils.h>
 
 using namespace daetalker;
+using daetalker::test::exact;
 using daetalker::test::TemporaryFolder;
 using daetalker::test::tiny_avatar;
 using daetalker::test::tiny_eigenface_avatar;
@@ -23,8 +24,6 @@ using daetalker::test::TinyAvatar;
 using daetalker::test::write_avatar;
 
 namespace {
-
-const DeviceOptions exact = {"cpu", "float32", 0};
 
 class EngineTest : public testing::Test {
 protected:

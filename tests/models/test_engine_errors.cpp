@@ -10,6 +10,7 @@
 #include <limits>
 
 using namespace daetalker;
+using daetalker::test::exact;
 using daetalker::test::read_text;
 using daetalker::test::TemporaryFolder;
 using daetalker::test::tiny_avatar;
@@ -18,8 +19,6 @@ using daetalker::test::write_avatar;
 using daetalker::test::write_text;
 
 namespace {
-
-const DeviceOptions exact = {"cpu", "float32", 0};
 
 void
 expect_refused (const TinyAvatar &avatar, ErrorCode code, const char *reason)

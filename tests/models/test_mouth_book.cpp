@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <torch/utils.h>
 
+#include "tests/models/tolerance.h"
+
 namespace daetalker {
 namespace {
 
@@ -51,12 +53,6 @@ protected:
   torch::NoGradGuard no_grad;
   const Tensor filmed = seeded_frames ();
 };
-
-double
-largest (const Tensor &difference)
-{
-  return difference.abs ().max ().item<double> ();
-}
 
 TEST_F (MouthBookTest, AMouthThatWasFilmedStaysAndTheRestIsLeftAlone)
 {

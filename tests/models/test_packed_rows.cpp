@@ -4,14 +4,10 @@
 #include <gtest/gtest.h>
 #include <torch/utils.h>
 
+#include "tests/models/tolerance.h"
+
 namespace daetalker {
 namespace {
-
-double
-largest (const torch::Tensor &difference)
-{
-  return difference.abs ().max ().item<double> ();
-}
 
 // Whole blocks of columns, parts of one, and several threads; 42 rows are no whole fours.
 TEST (PackedRows, SumsAsTheMatrixDoes)

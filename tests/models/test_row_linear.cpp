@@ -4,16 +4,12 @@
 
 #include "models/nn/row_linear.h"
 
+#include "tests/models/tolerance.h"
+
 using namespace daetalker;
 using torch::Tensor;
 
 namespace {
-
-double
-largest (const Tensor &x)
-{
-  return x.abs ().max ().item<double> ();
-}
 
 // Settled or not, for one row and for more than go at once, the bias untouched.
 TEST (RowLinear, IsTheLinearLayer)

@@ -7,6 +7,8 @@
 #include "models/nn/conv3x3.h"
 #include "models/nn/winograd.h"
 
+#include "tests/models/tolerance.h"
+
 using namespace daetalker;
 using torch::Tensor;
 
@@ -29,12 +31,6 @@ Tensor
 repeated_twice (const Tensor &x)
 {
   return x.repeat_interleave (2, 2).repeat_interleave (2, 3);
-}
-
-double
-largest (const Tensor &x)
-{
-  return x.abs ().max ().item<double> ();
 }
 
 // Threads of LibTorch, for as long as it lives.

@@ -18,6 +18,9 @@
 
 namespace daetalker::test {
 
+// Where and how tests compute.
+inline const DeviceOptions exact = {"cpu", "float32", 0};
+
 // What a test wants otherwise, before anything is written.
 struct TinyAvatar {
   AutoencoderConfig autoencoder;

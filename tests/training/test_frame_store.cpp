@@ -19,7 +19,6 @@ using torch::Tensor;
 
 namespace {
 
-constexpr int frames = test::small_frames;
 const std::vector<std::string> &names = test::small_names;
 using test::mark;
 
@@ -43,12 +42,12 @@ using Names = std::vector<std::string>;
 TEST_F (FrameStoreTest, HoldsPicturesAndSound)
 {
   const FrameStore store = open ({2, {}});
-  ASSERT_EQ (store.frames (), int64_t (frames * names.size ()));
+  ASSERT_EQ (store.frames (), int64_t (test::small_frames * names.size ()));
   const Tensor pictures = store.pictures (torch::tensor ({4, 17}, torch::kLong));
   EXPECT_EQ (pictures[0].min ().item<int> (), mark (1, 1));
   EXPECT_EQ (pictures[1].max ().item<int> (), mark (5, 2));
   const Tensor speech = store.speech (store.clips ()[3]);
-  ASSERT_EQ (speech.size (0), frames * samples_per_frame);
+  ASSERT_EQ (speech.size (0), test::small_frames * samples_per_frame);
   EXPECT_EQ (speech[0].item<int> (), mark (3, 0));
   EXPECT_EQ (speech[-1].item<int> (), mark (3, 2));
 }
@@ -57,8 +56,8 @@ TEST_F (FrameStoreTest, WhatIsHeldOutIsNotTrainedOn)
 {
   const FrameStore store = open ({2, {}});
   EXPECT_EQ (store.held_out_names (), Names ({"b", "e"}));
-  EXPECT_EQ (store.training ().size (0), 4 * frames);
-  EXPECT_EQ (store.validation ()[0].item<int> (), 1 * frames);
+  EXPECT_EQ (store.training ().size (0), 4 * test::small_frames);
+  EXPECT_EQ (store.validation ()[0].item<int> (), 1 * test::small_frames);
 }
 
 TEST_F (FrameStoreTest, HeldOutByNameAsFarAsThere)
@@ -87,7 +86,8 @@ TEST_F (FrameStoreTest, LatentsAreKeptForTheirEncoderAlone)
   const std::string cache = dataset_ + "/latents.safetensors";
   Autoencoder one = small_autoencoder (1), other = small_autoencoder (2);
   const Tensor first = frame_latents (one, store, cache).clone ();
-  ASSERT_EQ (first.sizes (), torch::IntArrayRef ({int64_t (frames * names.size ()), 5}));
+  ASSERT_EQ (first.sizes (),
+             torch::IntArrayRef ({int64_t (test::small_frames * names.size ()), 5}));
   Metadata metadata;
   load_tensors (cache, &metadata);
   save_tensors (cache, {{"latents", first + 1}}, metadata);

@@ -17,7 +17,7 @@ using torch::Tensor;
 
 namespace {
 
-constexpr int64_t frames = 5, size = 3;
+constexpr int64_t voice_frames = 5, latent_size = 3;
 
 // Two rows a frame, the mean of the samples.
 Tensor
@@ -32,8 +32,8 @@ protected:
   {
     gst_init (nullptr, nullptr);
     std::filesystem::create_directories (voices_);
-    write_wav (voices_ + "/a.wav", torch::full ({640 * frames}, 0.25));
-    write_table (size, frames + 1);
+    write_wav (voices_ + "/a.wav", torch::full ({640 * voice_frames}, 0.25));
+    write_table (latent_size, voice_frames + 1);
   }
 
   void write_table (int64_t latent_size, int64_t rows)
@@ -46,7 +46,7 @@ protected:
 
   std::vector<Sequence> read ()
   {
-    return other_voices (voices_, listen, torch::full ({size}, 2.0),
+    return other_voices (voices_, listen, torch::full ({latent_size}, 2.0),
                          torch::full ({3}, 4.0));
   }
 
@@ -61,18 +61,18 @@ TEST_F (OtherVoicesTest, WhatIsForetoldIsAboutTheMean)
   const std::vector<Sequence> sequences = read ();
   ASSERT_EQ (sequences.size (), 1u);
   const Sequence &voice = sequences[0];
-  ASSERT_EQ (voice.features.sizes (), torch::IntArrayRef ({2 * frames, 1}));
+  ASSERT_EQ (voice.features.sizes (), torch::IntArrayRef ({2 * voice_frames, 1}));
   EXPECT_NEAR (voice.features[3].item<double> (), 0.25, 1e-3);
-  EXPECT_TRUE (voice.latents.equal (torch::full ({frames, size}, 3.0)));
-  EXPECT_TRUE (voice.pose.equal (torch::full ({frames, 3}, 4.0)));
-  EXPECT_TRUE (voice.lips.equal (torch::ones ({frames, 40})));
+  EXPECT_TRUE (voice.latents.equal (torch::full ({voice_frames, latent_size}, 3.0)));
+  EXPECT_TRUE (voice.pose.equal (torch::full ({voice_frames, 3}, 4.0)));
+  EXPECT_TRUE (voice.lips.equal (torch::ones ({voice_frames, 40})));
 }
 
 TEST_F (OtherVoicesTest, HaveToFitTheSoundAndTheAvatar)
 {
-  write_table (size, frames - 1);
+  write_table (latent_size, voice_frames - 1);
   EXPECT_ERROR (read (), ErrorCode::wrong_model, "latents of [5, 3]");
-  write_table (size + 1, frames);
+  write_table (latent_size + 1, voice_frames);
   EXPECT_ERROR (read (), ErrorCode::wrong_model, "latents of [5, 3]");
 }
 
@@ -111,7 +111,7 @@ TEST_F (OtherVoicesTest, AreThePersonsOwnAtOtherPitches)
 {
   const int64_t rows = 25;
   Sequence spoken;
-  spoken.latents = torch::rand ({rows, size});
+  spoken.latents = torch::rand ({rows, latent_size});
   spoken.pose = torch::rand ({rows, 3});
   spoken.lips = torch::rand ({rows, 40});
   const Tensor speech = (20000 * late_tone ()).to (torch::kShort);

@@ -16,8 +16,6 @@ namespace daetalker {
 
 namespace {
 
-constexpr GstClockTime frame_duration = GST_SECOND / dataset_fps;
-
 GstElementPointer
 codec_pipeline (const cv::Size &size, int kilobits)
 {

@@ -52,10 +52,10 @@ fixed_noise (const std::string &path, int side, uint64_t seed)
   return noise;
 }
 
-class Trainer {
+class AutoencoderTrainer {
 public:
-  Trainer (const FrameStore &store, const std::string &work,
-           const AutoencoderTraining &options)
+  AutoencoderTrainer (const FrameStore &store, const std::string &work,
+                      const AutoencoderTraining &options)
       : store_ (store), options_ (options), work_ (work),
         type_ (has_fast_bfloat16 () ? torch::kBFloat16 : torch::kFloat),
         noise_ (fixed_noise (work + "/noise.safetensors", store.side (), options.seed)),
@@ -479,10 +479,10 @@ train_autoencoder (const FrameStore &store, const std::string &work,
                    const AutoencoderTraining &options)
 {
   std::filesystem::create_directories (work);
-  std::unique_ptr<Trainer> trainer;
+  std::unique_ptr<AutoencoderTrainer> trainer;
   const auto make = [&] {
     torch::manual_seed (options.seed);
-    trainer = std::make_unique<Trainer> (store, work, options);
+    trainer = std::make_unique<AutoencoderTrainer> (store, work, options);
   };
   if (options.workers)
     options.workers->in_turn (make);

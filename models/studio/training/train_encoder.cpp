@@ -122,10 +122,10 @@ private:
   Tensor lengths_;
 };
 
-class Trainer {
+class EncoderTrainer {
 public:
-  Trainer (const TaughtCorpus &corpus, const std::string &encoder,
-           const EncoderTraining &options)
+  EncoderTrainer (const TaughtCorpus &corpus, const std::string &encoder,
+                  const EncoderTraining &options)
       : corpus_ (corpus), options_ (options), encoder_ (encoder),
         work_ (encoder + ".work"), pupil_ (make_pupil ()),
         adam_ (*pupil_, AdamOptions ()), log_ (work_, "encoder")
@@ -282,7 +282,7 @@ nlohmann::json
 train_encoder (const TaughtCorpus &corpus, const std::string &encoder,
                const EncoderTraining &options)
 {
-  return Trainer (corpus, encoder, options).run ();
+  return EncoderTrainer (corpus, encoder, options).run ();
 }
 
 } // namespace daetalker

@@ -194,10 +194,11 @@ maker_of_latents (const std::string &work)
   return metadata["encoder"];
 }
 
-class Trainer {
+class SpeechTrainer {
 public:
-  Trainer (const SequenceSet &set, const Tensor &importance, const std::string &work,
-           const std::string &autoencoder, const Speech2LatentTraining &options)
+  SpeechTrainer (const SequenceSet &set, const Tensor &importance,
+                 const std::string &work, const std::string &autoencoder,
+                 const Speech2LatentTraining &options)
       : set_ (set), importance_ (importance), options_ (options), work_ (work),
         latents_of_ (maker_of_latents (work)),
         eigenfaces_ (read_eigenfaces (autoencoder)), network_ (make_network ()),
@@ -393,7 +394,7 @@ train_speech2latent (const SequenceSet &set, const Tensor &importance,
                      const Speech2LatentTraining &options)
 {
   std::filesystem::create_directories (work);
-  return Trainer (set, importance, work, autoencoder, options).run ();
+  return SpeechTrainer (set, importance, work, autoencoder, options).run ();
 }
 
 } // namespace daetalker
