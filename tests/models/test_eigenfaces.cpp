@@ -109,7 +109,7 @@ TEST_F (EigenfacesTest, PackedTheyDecodeTheSame)
   eigenfaces->fit (rows_of_rank (40, count), torch::ones ({row_size}));
   const Tensor z = torch::randn ({3, count}), before = again (z);
   eigenfaces->settle ();
-  EXPECT_LT (largest (again (z) - before), 1e-4);
+  EXPECT_LT (largest (again (z) - before), 2e-3) << "a quarter of a grey level";
   EXPECT_GT (largest (again (z) - before), 0) << "nothing was packed";
   const Tensor one = z.slice (0, 0, 1);
   EXPECT_EQ (largest (again (one) - again (one)), 0) << "something was changed";
