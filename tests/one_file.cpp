@@ -4,9 +4,8 @@
 //
 //   PROGRAM test_NAME.cpp [GoogleTest's options]
 //
-// --gtest_filter chooses among all files' tests instead.
+// Without a name: the tests of all files, or those that --gtest_filter chooses.
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <string>

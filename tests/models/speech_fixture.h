@@ -19,8 +19,6 @@
 
 namespace daetalker {
 
-constexpr double bfloat16_tolerance = 2e-2; // relative
-
 // Meson sets the variable; by hand the tests run from the top of the repository.
 inline std::string
 speech_fixture (const std::string &name)

@@ -14,8 +14,6 @@
 namespace daetalker {
 namespace {
 
-constexpr double bfloat16_tolerance = 2e-2; // relative
-
 class AutoencoderParity : public testing::TestWithParam<const char *> {
 protected:
   AutoencoderFixture fixture_{GetParam ()};

@@ -7,6 +7,7 @@ namespace daetalker {
 
 // Of the same arithmetic by other means, for numbers near 1.
 constexpr double float32_tolerance = 1e-4;
+constexpr double bfloat16_tolerance = 2e-2; // relative
 
 // The largest magnitude.
 inline double
