@@ -22,7 +22,26 @@ MouthBookImpl::MouthBookImpl (int latent_size, const MouthBookConfig &config)
 void
 MouthBookImpl::settle ()
 {
-  squares_ = marks_.square ().sum (1);
+  squares_ = squares ();
+  changes_ = changes ();
+}
+
+Tensor
+MouthBookImpl::squares () const
+{
+  return squares_.defined () ? squares_ : marks_.square ().sum (1);
+}
+
+// How the real frames' latents go with each of the first marks, which are principal
+// components and so hardly go with one another.
+Tensor
+MouthBookImpl::changes () const
+{
+  if (changes_.defined ())
+    return changes_;
+  const Tensor first = marks_.narrow (1, 0, config_.foretold_marks);
+  const Tensor variances = first.square ().sum (0).clamp_min (1e-9);
+  return torch::matmul (first.t (), pages_) / variances.unsqueeze (1);
 }
 
 // Distances of all pages in one matrix product, but for what all have in common.
@@ -40,9 +59,9 @@ MouthBookImpl::nearest_pages (const Tensor &foretold, const Tensor &last,
 Tensor
 MouthBookImpl::forward (const Tensor &latents, Tensor &last)
 {
-  const Tensor squares = squares_.defined () ? squares_ : marks_.square ().sum (1);
+  const Tensor squares = this->squares ();
   const Tensor foretold = torch::matmul (latents, reading_) * config_.gain;
-  std::vector<Tensor> found;
+  std::vector<Tensor> found, found_marks;
   for (int64_t t = 0; t < latents.size (0); t++) {
     const Tensor index = nearest_pages (foretold[t], last, squares);
     const Tensor marks = marks_.index_select (0, index);
@@ -53,8 +72,12 @@ MouthBookImpl::forward (const Tensor &latents, Tensor &last)
         torch::softmax (-distance / (0.5 * distance.mean ()).clamp_min (1e-9), 0);
     last = torch::matmul (share, marks);
     found.push_back (torch::matmul (share, pages_.index_select (0, index)));
+    found_marks.push_back (last);
   }
-  return latents + torch::matmul (torch::stack (found) - latents, mouth_);
+  const Tensor lacking =
+      (foretold - torch::stack (found_marks)).narrow (1, 0, config_.foretold_marks);
+  const Tensor mouths = torch::stack (found) + torch::matmul (lacking, changes ());
+  return latents + torch::matmul (mouths - latents, mouth_);
 }
 
 void

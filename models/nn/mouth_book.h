@@ -4,7 +4,8 @@
 // and in latents that are linear in the picture an average of mouths is a blur: no teeth,
 // and lips that neither meet nor part.  The book replaces the mouth, and nothing else, by
 // a blend of the few real ones that are most like it and go on from the last one shown
-// (as Video Rewrite, Bregler et al. 1997, joins pieces of footage).
+// (as Video Rewrite, Bregler et al. 1997, joins pieces of footage).  No real mouth is
+// quite as foretold: what the blend lacks of the coarsest motion is added to it.
 #pragma once
 
 #include "models/nn/mouth_book_config.h"
@@ -35,6 +36,8 @@ public:
   void settle () override;
 
 private:
+  torch::Tensor squares () const;
+  torch::Tensor changes () const;
   torch::Tensor nearest_pages (const torch::Tensor &foretold, const torch::Tensor &last,
                                const torch::Tensor &squares) const;
 
@@ -43,7 +46,8 @@ private:
   torch::Tensor marks_;   // [pages, marks]
   torch::Tensor reading_; // [Z, marks]
   torch::Tensor mouth_;   // [Z, Z]
-  torch::Tensor squares_; // [pages], of the marks
+  torch::Tensor squares_; // [pages], of the marks; once settled
+  torch::Tensor changes_; // [foretold_marks, Z]; once settled
 };
 TORCH_MODULE (MouthBook);
 

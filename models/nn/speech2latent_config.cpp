@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/nn/speech2latent_config.h"
 
+#include <algorithm>
+
 namespace daetalker {
 
 void
@@ -15,6 +17,7 @@ to_json (nlohmann::json &json, const Speech2LatentConfig &config)
   if (config.mouth_book.pages > 0)
     json["mouth_book"] = {{"pages", config.mouth_book.pages},
                           {"marks", config.mouth_book.marks},
+                          {"foretold_marks", config.mouth_book.foretold_marks},
                           {"gain", config.mouth_book.gain},
                           {"continuity", config.mouth_book.continuity}};
 }
@@ -25,6 +28,8 @@ parse_mouth_book (const ConfigReader &reader, int latent_size)
   MouthBookConfig c;
   c.pages = reader.integer ("pages", c.pages, 1, 1 << 20);
   c.marks = reader.integer ("marks", c.marks, 1, latent_size);
+  c.foretold_marks =
+      reader.integer ("foretold_marks", std::min (c.foretold_marks, c.marks), 0, c.marks);
   c.gain = reader.real ("gain", c.gain, 0, 10);
   c.continuity = reader.real ("continuity", c.continuity, 0, 100);
   return c;

@@ -24,11 +24,12 @@ mouth_half ()
 }
 
 MouthBookConfig
-small_book (double gain, double continuity)
+small_book (double gain, double continuity, int foretold_marks)
 {
   MouthBookConfig config;
   config.pages = frames;
   config.marks = size / 2;
+  config.foretold_marks = foretold_marks;
   config.gain = gain;
   config.continuity = continuity;
   return config;
@@ -43,9 +44,9 @@ seeded_frames ()
 
 class MouthBookTest : public testing::Test {
 protected:
-  MouthBook open (double gain, double continuity) const
+  MouthBook open (double gain, double continuity, int foretold_marks = 0) const
   {
-    MouthBook book (size, small_book (gain, continuity));
+    MouthBook book (size, small_book (gain, continuity, foretold_marks));
     book->write (filmed, mouth_half (), torch::ones ({size}));
     return book;
   }
@@ -82,12 +83,28 @@ TEST_F (MouthBookTest, AnAverageBecomesAMouth)
   EXPECT_GT (largest (shown - average.slice (1, 0, size / 2)), 0.1);
 }
 
+TEST_F (MouthBookTest, TheFirstMarksStayAsForetold)
+{
+  const Tensor foretold = 0.5 * torch::randn ({30, size});
+  Tensor last;
+  const Tensor real = open (1, 0)->forward (foretold, last);
+  const auto distance = [&] (int marks) {
+    Tensor from;
+    const Tensor shown = open (1, 0, marks)->forward (foretold, from);
+    EXPECT_EQ (largest ((shown - real).slice (1, size / 2)), 0) << "not of the mouth";
+    return (shown - foretold).square ().mean ().item<double> ();
+  };
+  EXPECT_LT (distance (1), 0.9 * distance (0));
+  EXPECT_LT (distance (2), 0.9 * distance (1));
+  EXPECT_LT (distance (3), 0.01 * distance (0)) << "all that mouths differ in";
+}
+
 TEST_F (MouthBookTest, SettledItIsTheSame)
 {
   torch::manual_seed (1);
-  MouthBook book = open (1.2, 0.5);
+  MouthBook book = open (1.2, 0.5, 2);
   torch::manual_seed (1); // the same pages
-  MouthBook settled = open (1.2, 0.5);
+  MouthBook settled = open (1.2, 0.5, 2);
   settled->settle ();
   Tensor last, last_settled;
   const Tensor foretold = 0.3 * torch::randn ({7, size});

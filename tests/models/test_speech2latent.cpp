@@ -255,7 +255,7 @@ TEST (Speech2LatentConfig, RoundTrip)
   config.conformer.pre_norm = true;
   config.conformer.relative_positions = false;
   config.conformer.conv_norm = ConvNorm::group;
-  config.mouth_book = {500, 7, 1.5, 0.25};
+  config.mouth_book = {500, 7, 3, 1.5, 0.25};
   const nlohmann::json json = config;
   EXPECT_EQ (nlohmann::json (json.get<Speech2LatentConfig> ()), json);
 }
