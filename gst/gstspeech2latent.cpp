@@ -79,6 +79,10 @@ enum {
 
 constexpr GstClockTime tolerance = 40 * GST_MSECOND;
 
+// Native frames that are computed together where nobody waits for each: reading the
+// weights is most of what one alone costs.
+constexpr guint64 frames_at_once = 8;
+
 enum {
   SIGNAL_REST,
   N_SIGNALS,
@@ -120,6 +124,7 @@ struct Private {
   LatentTrack track;
   GstClockTime anchor = GST_CLOCK_TIME_NONE; // time of the track's start
   bool live = false;                         // nothing is waited for
+  GstClockTime share = 0;                    // of a frame, in the last computation
   gint64 waited = 0;                         // microseconds, for poses, in all
   bool unwanted = false;                     // the frame in the making: a flush came
 };
@@ -421,8 +426,11 @@ current_manner (GstSpeech2Latent *self)
 {
   Private *priv = self->priv;
   GST_OBJECT_LOCK (self);
-  LatentTrack::Manner manner = {priv->motion.silence == GST_SPEECH2LATENT_SILENCE_REST,
-                                priv->motion.blink_rate, 0};
+  const MotionSettings &motion = priv->motion;
+  // A pose is waited for as long as its own frame needs, no longer.
+  const bool single = priv->live || motion.pose_mode == GST_SPEECH2LATENT_POSE_STREAM;
+  LatentTrack::Manner manner = {motion.silence == GST_SPEECH2LATENT_SILENCE_REST,
+                                motion.blink_rate, 0, single ? 1 : frames_at_once};
   GST_OBJECT_UNLOCK (self);
   const GstClockTime position = gst_segment_position_from_running_time (
       &GST_BASE_TRANSFORM (self)->segment, GST_FORMAT_TIME, priv->barge_in.until ());
@@ -480,8 +488,11 @@ next_buffer (GstSpeech2Latent *self, GstBuffer **buffer)
       return GST_FLOW_OK;
     const gint64 computed = g_get_monotonic_time () - priv->waited - begin;
     const GstClockTime spent = (GstClockTime)computed * GST_USECOND;
-    priv->stats.add (spent);
-    if (priv->track.frames_computed () != computed_before) {
+    const guint64 computed_frames = priv->track.frames_computed () - computed_before;
+    if (computed_frames > 0)
+      priv->share = spent / computed_frames;
+    priv->stats.add (priv->live ? spent : priv->share);
+    if (computed_frames > 0 && priv->live) {
       priv->chunks.add (spent);
       priv->promise.watch (GST_ELEMENT (self), priv->chunks, spent);
     }

@@ -288,6 +288,14 @@ LatentTrack::ease_to_rest (float share, LatentFrame &frame) const
     frame.latent[i] += share * (rest[i] - frame.latent[i]);
 }
 
+// Of the next native frames, or of all that come.
+bool
+LatentTrack::has_features_of (guint64 frames) const
+{
+  const guint64 end = native_end_ + frames + (guint64)window_.right;
+  return finished_ || pushed_ >= first_feature (end);
+}
+
 bool
 LatentTrack::pull_native (const PoseControl &control, const Manner &manner,
                           const Stop &stop)
@@ -338,7 +346,8 @@ LatentTrack::next (const PoseControl &control, const Manner &manner, Frame &fram
   }
 
   const guint64 last = first + (share > 0 ? 1 : 0);
-  while (native_end_ <= last && pull_native (control, manner, stop))
+  while (native_end_ <= last && has_features_of (manner.at_once) &&
+         pull_native (control, manner, stop))
     ;
   if (native_end_ <= last && !(finished_ && native_end_ > 0))
     return false;

@@ -30,6 +30,8 @@ public:
     double blinks_per_minute; // see IdleMotion
     GstClockTime rest_until;  // since the track's start: so long the face rests, speech
                               // or not, from the next native frame on
+    guint64 at_once;          // native frames for whose features next() waits before it
+                              // computes any: together they cost less, and come later
   };
 
   // Throws what the avatar throws.  `window`: see Avatar::open_stream; `seed`: of what
@@ -103,6 +105,7 @@ private:
   guint64 first_feature (guint64 native) const;
   GstClockTime grid_time (guint64 index) const;
   bool is_silent (guint64 native) const;
+  bool has_features_of (guint64 frames) const;
   bool pull_native (const daetalker::PoseControl &control, const Manner &manner,
                     const daetalker::Stop &stop);
   void ease_to_rest (float share, daetalker::LatentFrame &frame) const;

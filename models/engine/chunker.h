@@ -64,14 +64,19 @@ public:
 
   // The next chunk that can be computed; false until more rows come, or at the end.
   // `rows` are the window's rows, valid until the next call of any function;
-  // `row_count` is their number.
-  bool next (Chunk &chunk, const float *&rows, std::size_t &row_count)
+  // `row_count` is their number.  Up to `most` chunks that follow one another are given
+  // as one, with one context: for who keeps the past, to whom many at once cost less.
+  bool next (Chunk &chunk, const float *&rows, std::size_t &row_count, int most = 1)
   {
     const std::int64_t available = first_row_ + std::int64_t (data_.size () / row_size_);
     const std::int64_t total = (available + rows_per_frame_ - 1) / rows_per_frame_;
-    if (finished_ ? next_ >= total : !is_complete (available))
+    if (finished_ ? next_ >= total : complete_chunks (available) < 1)
       return false;
-    chunk = chunk_at (window_, next_, finished_ ? total : next_ + window_.chunk);
+    Window window = window_;
+    window.chunk *=
+        finished_ ? most
+                  : int (std::min<std::int64_t> (complete_chunks (available), most));
+    chunk = chunk_at (window, next_, finished_ ? total : next_ + window.chunk);
     const bool pads = tail_ == Tail::zeros && window_.chunk > 0;
     if (!pads)
       chunk.window_end = std::min (chunk.window_end, total);
@@ -100,10 +105,10 @@ public:
   }
 
 private:
-  bool is_complete (std::int64_t available) const
+  std::int64_t complete_chunks (std::int64_t available) const
   {
-    return window_.chunk > 0 &&
-           available / rows_per_frame_ >= next_ + window_.chunk + window_.right;
+    const std::int64_t frames = available / rows_per_frame_ - next_ - window_.right;
+    return window_.chunk > 0 ? frames / window_.chunk : 0;
   }
 
   // Moves the rest only when it is the smaller part: a long push, then many

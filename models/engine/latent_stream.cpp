@@ -12,6 +12,10 @@
 namespace daetalker {
 namespace {
 
+// Computed at once where the past is kept: enough that reading the weights is no longer
+// what takes the time, and few enough that a stop is heard soon.
+constexpr int most_chunks = 16;
+
 class TorchLatentStream : public LatentStream {
 public:
   TorchLatentStream (Speech2Latent net, const Placement &placement, const Window &window,
@@ -40,7 +44,7 @@ public:
       const float *rows;
       std::size_t count;
       try {
-        while (chunker_.next (chunk, rows, count)) {
+        while (chunker_.next (chunk, rows, count, past_ ? most_chunks : 1)) {
           interruption_point ();
           compute (chunk, rows, count, control, out);
         }

@@ -3,6 +3,7 @@
 // What the numbers are: those of the engine, whatever the buffer sizes, and
 // interpolated in time where the rate is not the avatar's.
 #include <random>
+#include <set>
 
 #include "speechharness.h"
 
@@ -80,6 +81,34 @@ TEST (SpeechValues, BufferSizesDoNotMatter)
       expect_equal (run (t, samples, sizes), expected);
     }
   }
+}
+
+TEST (SpeechValues, FramesOfAFileComeTogetherAndAreTheSame)
+{
+  TestBundle bundle;
+  const auto samples = speech (32000);
+  SpeechHarness live (bundle, whole);
+  const auto expected = run (live, samples, {320});
+
+  SpeechHarness file (bundle, whole);
+  file.start ();
+  gst_harness_set_live (file.h, FALSE);
+  file.push_segment (0);
+  std::vector<TestFrame> frames;
+  std::set<gsize> at_once;
+  const auto take = [&] {
+    const std::vector<TestFrame> more = file.take ();
+    frames.insert (frames.end (), more.begin (), more.end ());
+    return more.size ();
+  };
+  for (auto begin = samples.begin (); begin != samples.end (); begin += 320) {
+    file.push ({begin, begin + 320});
+    at_once.insert (take ());
+  }
+  EXPECT_EQ (at_once, (std::set<gsize>{0, 8}));
+  file.eos ();
+  EXPECT_GT (take (), 0u);
+  expect_equal (frames, expected);
 }
 
 TEST (SpeechValues, OnePassSeesEverything)

@@ -152,3 +152,35 @@ TEST (Chunker, OnePassWaitsForTheEndAndIsNotPadded)
   EXPECT_EQ (count, 7u);
   EXPECT_FALSE (chunker.next (chunk, rows, count));
 }
+
+TEST (Chunker, GivesSeveralChunksAsOne)
+{
+  const std::vector<float> data = noise (15);
+  Chunker chunker ({1, 2, 1}, 1, 1, Chunker::Tail::none);
+  Chunk chunk;
+  const float *rows;
+  std::size_t count;
+  const auto next = [&] {
+    return chunker.next (chunk, rows, count, 3);
+  };
+  chunker.push (data.data (), 12);
+  ASSERT_TRUE (next ());
+  EXPECT_EQ (chunk.begin, 0);
+  EXPECT_EQ (chunk.end, 6) << "no more than three chunks of two";
+  EXPECT_EQ (chunk.window_end, 7);
+  ASSERT_TRUE (next ());
+  EXPECT_EQ (chunk.window_begin, 5);
+  EXPECT_EQ (chunk.begin, 6);
+  EXPECT_EQ (chunk.end, 10) << "the third needs a row that is not there";
+  EXPECT_EQ (chunk.window_end, 11);
+  EXPECT_EQ (count, 6u);
+  EXPECT_EQ (rows[0], data[5]);
+  EXPECT_FALSE (next ());
+  chunker.push (data.data () + 12, 3);
+  chunker.finish ();
+  ASSERT_TRUE (next ());
+  EXPECT_EQ (chunk.begin, 10);
+  EXPECT_EQ (chunk.end, 15);
+  EXPECT_EQ (chunk.window_end, 15);
+  EXPECT_FALSE (next ());
+}

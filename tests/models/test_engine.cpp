@@ -248,8 +248,9 @@ TEST (EngineCausal, LatentsDoNotDependOnChunks)
   const Window one{10, 1, 0};
   const auto frames = latents_of (*avatar->open_stream (&one), features, 160, 2, half);
   ASSERT_EQ (frames.size (), 50u);
-  for (const Window &window : {Window{10, 1, 3}, Window{10, 5, 0}, Window{10, 7, 2},
-                               Window{10, 100, 0}, Window{10, 100, 5}}) {
+  for (const Window &window :
+       {Window{10, 1, 0}, Window{10, 1, 3}, Window{10, 5, 0}, Window{10, 7, 2},
+        Window{10, 100, 0}, Window{10, 100, 5}}) {
     const auto stream = avatar->open_stream (&window);
     for (const std::size_t pushed : {7, 100}) {
       expect_near (latents_of (*stream, features, 160, pushed, half), frames);
