@@ -3,6 +3,7 @@
 
 #include <mutex>
 
+#include "bufferptr.h"
 #include "cudacontext.h"
 #include "engineloader.h"
 #include "videoview.h"
@@ -19,11 +20,7 @@ namespace {
 struct CapsUnref {
   void operator() (GstCaps *caps) const { gst_caps_unref (caps); }
 };
-struct BufferUnref {
-  void operator() (GstBuffer *buffer) const { gst_buffer_unref (buffer); }
-};
 using CapsPtr = std::unique_ptr<GstCaps, CapsUnref>;
-using BufferPtr = std::unique_ptr<GstBuffer, BufferUnref>;
 using PoolPtr = std::unique_ptr<GstBufferPool, GstObjectUnref>;
 
 class MappedDeviceFrame : public MappedVideoFrame {

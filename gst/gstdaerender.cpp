@@ -13,6 +13,9 @@
  * With `steps` 0 a frame gets as many evaluations as there is time for: the most that
  * take less than 70 % of the time between two frames, as measured while it runs.
  *
+ * Where nobody waits for each picture, as when a file is made, several are drawn at the
+ * same time, one to a CPU core.
+ *
  * Where latents hardly change, as in silence, the last picture is shown again
  * (`still-threshold`).  A frame that is too late is not rendered (property `qos`, QoS
  * message); time goes on.  A new `avatar` is loaded while the old one renders and takes
@@ -33,15 +36,19 @@
 
 #include <gst/video/video.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <deque>
 #include <memory>
+#include <utility>
 
 #include "avatarsettings.h"
 #include "computepromise.h"
 #include "devicememory.h"
 #include "engineloader.h"
 #include "framedeadline.h"
+#include "framelot.h"
 #include "framestats.h"
 #include "ratecaps.h"
 #include "rendermodel.h"
@@ -103,9 +110,11 @@ struct Private {
 
   // Streaming thread only.
   GstVideoInfo info{};
-  bool on_device = false; // the pictures of `info`
-  std::vector<float> latent;
-  gsize buffer_size = 0;
+  bool on_device = false;    // the pictures of `info`
+  bool few_pictures = false; // downstream's pool is limited
+  bool live = false;
+  gsize latent_size = 0, buffer_size = 0;
+  FrameLot lot;
   StillPicture still;
   StepChoice choice; // of `timed_avatar`
   // What the times in `stats` are of.
@@ -310,6 +319,7 @@ static gboolean
 gst_dae_render_stop (GstBaseTransform *trans)
 {
   Private *priv = GST_DAE_RENDER (trans)->priv;
+  priv->lot.clear ();
   priv->model.stop ();
   priv->still.clear ();
   gst_clear_tag_list (&priv->upstream_tags);
@@ -465,14 +475,14 @@ gst_dae_render_set_caps (GstBaseTransform *trans, GstCaps *incaps, GstCaps *outc
   priv->on_device = is_on_device (outcaps, 0);
   priv->still.clear ();
   choose_steps (self);
-  priv->latent.resize (info.latent_size);
+  priv->latent_size = info.latent_size;
   priv->buffer_size = (info.latent_size + (tensors == 2 ? 3 : 0)) * sizeof (float);
   return warm_thread (self);
 }
 
 // A pool of video buffers in system memory, with strides as downstream wants them.
 static gboolean
-decide_system_allocation (GstQuery *query)
+decide_system_allocation (Private *priv, GstQuery *query)
 {
   GstCaps *caps = nullptr;
   gst_query_parse_allocation (query, &caps, nullptr);
@@ -485,6 +495,7 @@ decide_system_allocation (GstQuery *query)
   const bool offered = gst_query_get_n_allocation_pools (query) > 0;
   if (offered)
     gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);
+  priv->few_pictures = max > 0;
   if (pool == nullptr)
     pool = gst_video_buffer_pool_new ();
   size = MAX (size, (guint)info.size);
@@ -510,12 +521,263 @@ gst_dae_render_decide_allocation (GstBaseTransform *trans, GstQuery *query)
   const gboolean decided =
       daetalker_guard (GST_ELEMENT (self), FALSE, [&] () -> gboolean {
         if (!self->priv->on_device)
-          return decide_system_allocation (query);
+          return decide_system_allocation (self->priv, query);
         self->priv->device_memory->decide_allocation (query);
         return TRUE;
       });
   return decided &&
          GST_BASE_TRANSFORM_CLASS (parent_class)->decide_allocation (trans, query);
+}
+
+// ---- frames ------------------------------------------------------------------
+
+static GstClockTime
+running_time_of (GstBaseTransform *trans, GstBuffer *input)
+{
+  return gst_segment_to_running_time (&trans->segment, GST_FORMAT_TIME,
+                                      GST_BUFFER_PTS (input));
+}
+
+// Of the pipeline; NONE where it does not run.
+static GstClockTime
+running_time_now (GstElement *element)
+{
+  g_autoptr (GstClock) clock = gst_element_get_clock (element);
+  if (clock == nullptr || GST_STATE (element) != GST_STATE_PLAYING)
+    return GST_CLOCK_TIME_NONE;
+  const GstClockTime now = gst_clock_get_time (clock);
+  return now - MIN (now, gst_element_get_base_time (element));
+}
+
+static std::vector<float>
+read_latent (Private *priv, GstBuffer *buffer)
+{
+  const gsize size = gst_buffer_get_size (buffer);
+  if (size != priv->buffer_size)
+    throw Error (ErrorCode::failed, "latent stream",
+                 "a buffer has " + std::to_string (size) + " bytes and its caps say " +
+                     std::to_string (priv->buffer_size),
+                 "Repair whatever writes the stream");
+  std::vector<float> latent (priv->latent_size);
+  gst_buffer_extract (buffer, 0, latent.data (), latent.size () * sizeof (float));
+  for (float value : latent)
+    if (!std::isfinite (value))
+      throw Error (ErrorCode::failed, "latent stream", "a latent holds NaN or infinity",
+                   "Repair whatever writes the stream");
+  return latent;
+}
+
+static void
+mark (Private *priv, const Settings &settings, GstBuffer *output)
+{
+  if (settings.provenance)
+    daetalker_synthetic_meta_add (output, priv->model.current ().info ());
+}
+
+namespace {
+
+struct Frame {
+  GstBuffer *latent, *picture;
+};
+
+struct Work {
+  std::vector<float> latent;
+  GstBuffer *picture;
+};
+
+} // namespace
+
+// False if `stop` said so first.
+static bool
+render (Private *priv, const std::vector<Work> &works, int steps,
+        const daetalker::Stop &stop)
+{
+  daetalker::Renderer &renderer = *priv->model.current ().renderer;
+  const auto one = [&] (const Work &work, const daetalker::ImageView &view) {
+    return renderer.render (work.latent.data (), steps, view, stop);
+  };
+  if (priv->on_device)
+    return std::all_of (works.begin (), works.end (), [&] (const Work &work) {
+      return priv->device_memory->write (
+          priv->info, work.picture,
+          [&] (const daetalker::ImageView &view) { return one (work, view); });
+    });
+  std::deque<MappedVideoFrame> mapped;
+  std::vector<daetalker::Drawing> drawings;
+  for (const Work &work : works) {
+    mapped.emplace_back (priv->info, work.picture, GST_MAP_WRITE);
+    drawings.push_back ({work.latent.data (), mapped.back ().view ()});
+  }
+  // One alone may be drawn together with those of other streams.
+  return drawings.size () == 1 ? one (works[0], drawings[0].out)
+                               : renderer.render_all (drawings, steps, stop);
+}
+
+// Successive frames.
+static GstFlowReturn
+draw (GstDaeRender *self, const std::vector<Frame> &frames)
+{
+  GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
+  Private *priv = self->priv;
+  const Settings settings = get_settings (self);
+  const auto draw_them = [&] {
+    priv->model.take_next ();
+    RenderModel &model = priv->model.current ();
+    if (model.avatar.get () != priv->timed_avatar)
+      choose_steps (self);
+    const int steps = settings.steps > 0 ? settings.steps : priv->choice.steps ();
+    if (steps != priv->timed_steps)
+      priv->stats.restart_times ();
+    priv->timed_steps = steps;
+    // A GPU draws as quickly as it would copy.
+    const bool keeps = settings.still_threshold > 0 && !priv->on_device;
+
+    std::vector<Work> works;
+    for (const Frame &frame : frames) {
+      std::vector<float> latent = read_latent (priv, frame.latent);
+      if (priv->still.looks_like (model.avatar, latent, steps, settings.still_threshold))
+        continue;
+      if (keeps)
+        priv->still.expect (model.avatar, latent, steps);
+      works.push_back ({std::move (latent), frame.picture});
+    }
+    const gint64 begin = g_get_monotonic_time ();
+    const auto flushing = [trans] {
+      return GST_PAD_IS_FLUSHING (GST_BASE_TRANSFORM_SINK_PAD (trans)) != 0;
+    };
+    if (!works.empty () && !render (priv, works, steps, flushing)) {
+      priv->still.clear ();
+      return GST_FLOW_FLUSHING;
+    }
+    const auto spent = (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND /
+                       MAX (works.size (), 1);
+
+    auto work = works.begin ();
+    for (const Frame &frame : frames) {
+      if (work != works.end () && work->picture == frame.picture) {
+        priv->stats.add (spent);
+        if (settings.steps == 0)
+          priv->choice.add (spent);
+        priv->promise.watch (GST_ELEMENT (self), priv->stats, spent);
+        priv->deadline.drawn (running_time_of (trans, frame.latent),
+                              running_time_now (GST_ELEMENT (self)), spent);
+        if (keeps)
+          priv->still.keep (priv->info, frame.picture);
+        ++work;
+      } else {
+        priv->still.copy_to (frame.picture);
+        priv->stats.repeat ();
+      }
+      mark (priv, settings, frame.picture);
+    }
+    return GST_FLOW_OK;
+  };
+  const GstFlowReturn flow =
+      daetalker_guard (GST_ELEMENT (self), GST_FLOW_ERROR, draw_them);
+  if (flow != GST_FLOW_OK)
+    priv->still.clear (); // what it expects was not drawn
+  return flow;
+}
+
+static GstFlowReturn
+gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *output)
+{
+  return draw (GST_DAE_RENDER (trans), {{input, output}});
+}
+
+// ---- several at once ---------------------------------------------------------
+
+// Frames that are drawn together.  One, where each is waited for, where they would need
+// more pictures than there are, and where the time of each says what the next one gets.
+static gsize
+frames_at_once (GstDaeRender *self)
+{
+  Private *priv = self->priv;
+  if (priv->live || priv->deadline.is_watched () || priv->few_pictures ||
+      priv->on_device || get_settings (self).steps == 0)
+    return 1;
+  return (gsize)priv->model.current ().renderer->at_once ();
+}
+
+static GstFlowReturn
+draw_lot (GstDaeRender *self)
+{
+  GstBaseTransform *trans = GST_BASE_TRANSFORM (self);
+  const std::vector<BufferPtr> latents = self->priv->lot.take ();
+  std::vector<Frame> frames;
+  std::vector<BufferPtr> pictures;
+  for (const BufferPtr &latent : latents) {
+    GstBuffer *picture = nullptr;
+    const GstFlowReturn prepared =
+        GST_BASE_TRANSFORM_GET_CLASS (self)->prepare_output_buffer (trans, latent.get (),
+                                                                    &picture);
+    if (prepared != GST_FLOW_OK)
+      return prepared;
+    frames.push_back ({latent.get (), picture});
+    pictures.emplace_back (picture);
+  }
+  const GstFlowReturn flow = draw (self, frames);
+  if (flow == GST_FLOW_OK)
+    self->priv->lot.put (std::move (pictures));
+  return flow;
+}
+
+// Sends what is held back, before what comes now.
+static void
+drain (GstDaeRender *self)
+{
+  Private *priv = self->priv;
+  GstFlowReturn flow = priv->lot.waiting () > 0 ? draw_lot (self) : GST_FLOW_OK;
+  while (flow == GST_FLOW_OK) {
+    BufferPtr picture = priv->lot.next ();
+    if (picture == nullptr)
+      break;
+    flow = gst_pad_push (GST_BASE_TRANSFORM_SRC_PAD (self), picture.release ());
+  }
+  priv->lot.clear ();
+}
+
+static GstFlowReturn
+gst_dae_render_generate_output (GstBaseTransform *trans, GstBuffer **output)
+{
+  GstDaeRender *self = GST_DAE_RENDER (trans);
+  Private *priv = self->priv;
+  const gsize wanted = frames_at_once (self);
+  if (wanted == 1 && priv->lot.is_empty ())
+    return GST_BASE_TRANSFORM_CLASS (parent_class)->generate_output (trans, output);
+  *output = nullptr;
+  if (trans->queued_buf != nullptr) {
+    priv->lot.add (BufferPtr (std::exchange (trans->queued_buf, nullptr)));
+    if (priv->lot.waiting () >= wanted) {
+      const GstFlowReturn flow = draw_lot (self);
+      if (flow != GST_FLOW_OK)
+        return flow;
+    }
+  }
+  *output = priv->lot.next ().release ();
+  return GST_FLOW_OK;
+}
+
+// The base class leaves out frames up to one that came too late, and says so in a QoS
+// message; we count them, and say which ones will come too late.
+static GstFlowReturn
+gst_dae_render_submit_input_buffer (GstBaseTransform *trans, gboolean is_discont,
+                                    GstBuffer *input)
+{
+  if (GST_BUFFER_IS_DISCONT (input))
+    drain (GST_DAE_RENDER (trans));
+  const GstClockTime frame = running_time_of (trans, input);
+  const GstClockTime now = running_time_now (GST_ELEMENT (trans));
+  if (GST_CLOCK_TIME_IS_VALID (frame) && GST_BUFFER_DURATION_IS_VALID (input) &&
+      GST_CLOCK_TIME_IS_VALID (now) &&
+      GST_DAE_RENDER (trans)->priv->deadline.misses (frame, GST_BUFFER_DURATION (input),
+                                                     now))
+    gst_base_transform_update_qos (trans, 1, 0, frame);
+  const GstFlowReturn result = GST_BASE_TRANSFORM_CLASS (parent_class)
+                                   ->submit_input_buffer (trans, is_discont, input);
+  if (result == GST_BASE_TRANSFORM_FLOW_DROPPED)
+    GST_DAE_RENDER (trans)->priv->stats.drop ();
+  return result;
 }
 
 // ---- events and queries ------------------------------------------------------
@@ -556,6 +818,12 @@ gst_dae_render_sink_event (GstBaseTransform *trans, GstEvent *event)
   const GstEventType type = GST_EVENT_TYPE (event);
   const bool provenance = get_settings (self).provenance;
 
+  if (type == GST_EVENT_FLUSH_STOP)
+    priv->lot.clear ();
+  else if (GST_EVENT_IS_SERIALIZED (event))
+    drain (self);
+  if (type == GST_EVENT_SEGMENT)
+    priv->live = daetalker_is_live (GST_BASE_TRANSFORM_SINK_PAD (trans));
   if (type == GST_EVENT_SEGMENT || type == GST_EVENT_FLUSH_STOP)
     priv->deadline.reset ();
   if (type == GST_EVENT_STREAM_START) {
@@ -606,126 +874,6 @@ gst_dae_render_query (GstBaseTransform *trans, GstPadDirection direction, GstQue
       GST_DAE_RENDER (trans)->priv->device_memory->answer (query))
     return TRUE;
   return GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, query);
-}
-
-// ---- frames ------------------------------------------------------------------
-
-static GstClockTime
-running_time_of (GstBaseTransform *trans, GstBuffer *input)
-{
-  return gst_segment_to_running_time (&trans->segment, GST_FORMAT_TIME,
-                                      GST_BUFFER_PTS (input));
-}
-
-// Of the pipeline; NONE where it does not run.
-static GstClockTime
-running_time_now (GstElement *element)
-{
-  g_autoptr (GstClock) clock = gst_element_get_clock (element);
-  if (clock == nullptr || GST_STATE (element) != GST_STATE_PLAYING)
-    return GST_CLOCK_TIME_NONE;
-  const GstClockTime now = gst_clock_get_time (clock);
-  return now - MIN (now, gst_element_get_base_time (element));
-}
-
-// The base class leaves out frames up to one that came too late, and says so in a QoS
-// message; we count them, and say which ones will come too late.
-static GstFlowReturn
-gst_dae_render_submit_input_buffer (GstBaseTransform *trans, gboolean is_discont,
-                                    GstBuffer *input)
-{
-  const GstClockTime frame = running_time_of (trans, input);
-  const GstClockTime now = running_time_now (GST_ELEMENT (trans));
-  if (GST_CLOCK_TIME_IS_VALID (frame) && GST_BUFFER_DURATION_IS_VALID (input) &&
-      GST_CLOCK_TIME_IS_VALID (now) &&
-      GST_DAE_RENDER (trans)->priv->deadline.misses (frame, GST_BUFFER_DURATION (input),
-                                                     now))
-    gst_base_transform_update_qos (trans, 1, 0, frame);
-  const GstFlowReturn result = GST_BASE_TRANSFORM_CLASS (parent_class)
-                                   ->submit_input_buffer (trans, is_discont, input);
-  if (result == GST_BASE_TRANSFORM_FLOW_DROPPED)
-    GST_DAE_RENDER (trans)->priv->stats.drop ();
-  return result;
-}
-
-static void
-read_latent (Private *priv, GstBuffer *buffer)
-{
-  const gsize size = gst_buffer_get_size (buffer);
-  if (size != priv->buffer_size)
-    throw Error (ErrorCode::failed, "latent stream",
-                 "a buffer has " + std::to_string (size) + " bytes and its caps say " +
-                     std::to_string (priv->buffer_size),
-                 "Repair whatever writes the stream");
-  gst_buffer_extract (buffer, 0, priv->latent.data (),
-                      priv->latent.size () * sizeof (float));
-  for (float value : priv->latent)
-    if (!std::isfinite (value))
-      throw Error (ErrorCode::failed, "latent stream", "a latent holds NaN or infinity",
-                   "Repair whatever writes the stream");
-}
-
-static bool
-write_picture (Private *priv, GstBuffer *output, const DeviceMemory::Render &render)
-{
-  if (priv->on_device)
-    return priv->device_memory->write (priv->info, output, render);
-  const MappedVideoFrame frame (priv->info, output, GST_MAP_WRITE);
-  return render (frame.view ());
-}
-
-static void
-mark (Private *priv, const Settings &settings, GstBuffer *output)
-{
-  if (settings.provenance)
-    daetalker_synthetic_meta_add (output, priv->model.current ().info ());
-}
-
-static GstFlowReturn
-gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *output)
-{
-  GstDaeRender *self = GST_DAE_RENDER (trans);
-  Private *priv = self->priv;
-  const Settings settings = get_settings (self);
-  return daetalker_guard (GST_ELEMENT (self), GST_FLOW_ERROR, [&] {
-    priv->model.take_next ();
-    RenderModel &model = priv->model.current ();
-    if (model.avatar.get () != priv->timed_avatar)
-      choose_steps (self);
-    const int steps = settings.steps > 0 ? settings.steps : priv->choice.steps ();
-    if (steps != priv->timed_steps)
-      priv->stats.restart_times ();
-    priv->timed_steps = steps;
-    read_latent (priv, input);
-    if (priv->still.looks_like (model.avatar, priv->latent, steps,
-                                settings.still_threshold)) {
-      priv->still.copy_to (output);
-      priv->stats.repeat ();
-      mark (priv, settings, output);
-      return GST_FLOW_OK;
-    }
-    const gint64 begin = g_get_monotonic_time ();
-    const auto flushing = [trans] {
-      return GST_PAD_IS_FLUSHING (GST_BASE_TRANSFORM_SINK_PAD (trans)) != 0;
-    };
-    const auto render = [&] (const daetalker::ImageView &view) {
-      return model.renderer->render (priv->latent.data (), steps, view, flushing);
-    };
-    if (!write_picture (priv, output, render))
-      return GST_FLOW_FLUSHING;
-    const auto spent = (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND;
-    priv->stats.add (spent);
-    if (settings.steps == 0)
-      priv->choice.add (spent);
-    priv->promise.watch (GST_ELEMENT (self), priv->stats, spent);
-    priv->deadline.drawn (running_time_of (trans, input),
-                          running_time_now (GST_ELEMENT (self)), spent);
-    // A GPU draws as quickly as it would copy.
-    if (settings.still_threshold > 0 && !priv->on_device)
-      priv->still.keep (model.avatar, priv->latent, steps, priv->info, output);
-    mark (priv, settings, output);
-    return GST_FLOW_OK;
-  });
 }
 
 // ---- class -------------------------------------------------------------------
@@ -808,4 +956,5 @@ gst_dae_render_class_init (GstDaeRenderClass *klass)
   trans_class->submit_input_buffer =
       GST_DEBUG_FUNCPTR (gst_dae_render_submit_input_buffer);
   trans_class->transform = GST_DEBUG_FUNCPTR (gst_dae_render_transform);
+  trans_class->generate_output = GST_DEBUG_FUNCPTR (gst_dae_render_generate_output);
 }

@@ -613,16 +613,6 @@ gst_speech2latent_generate_output (GstBaseTransform *trans, GstBuffer **buffer)
 
 // ---- events and queries ----------------------------------------------------------
 
-static bool
-is_live (GstSpeech2Latent *self)
-{
-  g_autoptr (GstQuery) query = gst_query_new_latency ();
-  gboolean live = FALSE;
-  if (gst_pad_peer_query (GST_BASE_TRANSFORM (self)->sinkpad, query))
-    gst_query_parse_latency (query, &live, nullptr, nullptr);
-  return live;
-}
-
 static gboolean
 gst_speech2latent_sink_event (GstBaseTransform *trans, GstEvent *event)
 {
@@ -641,7 +631,7 @@ gst_speech2latent_sink_event (GstBaseTransform *trans, GstEvent *event)
   case GST_EVENT_SEGMENT:
     drain (self);
     event = daetalker_time_segment (GST_ELEMENT (self), event);
-    self->priv->live = is_live (self);
+    self->priv->live = daetalker_is_live (trans->sinkpad);
     break;
   case GST_EVENT_GAP:
   case GST_EVENT_EOS:

@@ -16,8 +16,7 @@ bool
 StillPicture::looks_like (const AvatarPtr &avatar, const std::vector<float> &latent,
                           int steps, double threshold) const
 {
-  if (picture_ == nullptr || avatar_.lock () != avatar || steps_ != steps ||
-      latent_.size () != latent.size ())
+  if (avatar_.lock () != avatar || steps_ != steps || latent_.size () != latent.size ())
     return false;
   double sum = 0;
   for (gsize i = 0; i < latent.size (); i++)
@@ -27,19 +26,24 @@ StillPicture::looks_like (const AvatarPtr &avatar, const std::vector<float> &lat
 }
 
 void
-StillPicture::keep (const AvatarPtr &avatar, const std::vector<float> &latent, int steps,
-                    const GstVideoInfo &info, GstBuffer *buffer)
+StillPicture::expect (const AvatarPtr &avatar, const std::vector<float> &latent,
+                      int steps)
+{
+  avatar_ = avatar;
+  latent_ = latent;
+  steps_ = steps;
+}
+
+void
+StillPicture::keep (const GstVideoInfo &info, GstBuffer *buffer)
 {
   if (picture_ == nullptr || !gst_video_info_is_equal (&info, &info_)) {
-    clear ();
+    gst_clear_buffer (&picture_);
     picture_ = gst_buffer_new_allocate (nullptr, info.size, nullptr);
   }
   const MappedVideoFrame from (info, buffer, GST_MAP_READ);
   MappedVideoFrame to (info, picture_, GST_MAP_WRITE);
   to.copy (from);
-  avatar_ = avatar;
-  latent_ = latent;
-  steps_ = steps;
   info_ = info;
 }
 

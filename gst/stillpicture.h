@@ -21,17 +21,20 @@ public:
 
   void clear ();
 
-  // Whether a picture of `latent` looks like the one kept: the same avatar and steps, and
-  // numbers that differ by less than `threshold` standard deviations, root mean square.
+  // Whether a picture of `latent` looks like the one expected last: the same avatar and
+  // steps, and numbers that differ by less than `threshold` standard deviations, root
+  // mean square.
   bool looks_like (const AvatarPtr &avatar, const std::vector<float> &latent, int steps,
                    double threshold) const;
 
-  // Of `buffer`, which holds the picture of `latent`, a copy.  Throws daetalker::Error
-  // (failed) if it cannot be mapped.
-  void keep (const AvatarPtr &avatar, const std::vector<float> &latent, int steps,
-             const GstVideoInfo &info, GstBuffer *buffer);
+  // A picture of `latent` is being drawn.
+  void expect (const AvatarPtr &avatar, const std::vector<float> &latent, int steps);
 
-  // Throws like keep ().
+  // Of `buffer`, which holds it, a copy.  Throws daetalker::Error (failed) if it cannot
+  // be mapped.
+  void keep (const GstVideoInfo &info, GstBuffer *buffer);
+
+  // Of the picture kept last.  Throws like keep ().
   void copy_to (GstBuffer *buffer) const;
 
 private:

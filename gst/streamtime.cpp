@@ -50,6 +50,16 @@ daetalker_answer_latency (GstPad *sinkpad, GstQuery *query, GstClockTime latency
 }
 
 gboolean
+daetalker_is_live (GstPad *sinkpad)
+{
+  g_autoptr (GstQuery) query = gst_query_new_latency ();
+  gboolean live = FALSE;
+  if (gst_pad_peer_query (sinkpad, query))
+    gst_query_parse_latency (query, &live, nullptr, nullptr);
+  return live;
+}
+
+gboolean
 daetalker_is_jump (GstElement *element, GstClockTime expected, GstClockTime pts,
                    GstClockTime tolerance)
 {

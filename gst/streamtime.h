@@ -19,6 +19,9 @@ gboolean daetalker_is_backward_seek (GstEvent *event);
 gboolean daetalker_answer_latency (GstPad *sinkpad, GstQuery *query,
                                    GstClockTime latency);
 
+// TRUE if what comes to a sink pad is of a live source, which nothing may hold up.
+gboolean daetalker_is_live (GstPad *sinkpad);
+
 // TRUE if `pts` is further than `tolerance` from `expected`.
 gboolean daetalker_is_jump (GstElement *element, GstClockTime expected, GstClockTime pts,
                             GstClockTime tolerance);

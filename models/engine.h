@@ -26,7 +26,7 @@
 namespace daetalker {
 
 // Raised whenever a virtual function is added, removed or changes meaning.
-constexpr int engine_abi = 4;
+constexpr int engine_abi = 5;
 
 enum class ErrorCode {
   not_found,   // a file or folder is missing
@@ -170,6 +170,13 @@ struct ImageView {
   std::array<int, 3> stride{};
 };
 
+// The face of `latent` (latent_size numbers) is to be drawn into `out`, whose size is the
+// avatar's.
+struct Drawing {
+  const float *latent;
+  ImageView out;
+};
+
 class Renderer {
 public:
   virtual ~Renderer () = default;
@@ -182,6 +189,21 @@ public:
   // and writes nothing, if `stop` said so first.
   virtual bool render (const float *latent, int steps, const ImageView &out,
                        const Stop &stop = {}) = 0;
+
+  // Several of one stream, each as render () draws it; `stop` is asked from more than one
+  // thread, and what was drawn before it said so stays.
+  virtual bool render_all (const std::vector<Drawing> &drawings, int steps,
+                           const Stop &stop = {})
+  {
+    for (const Drawing &drawing : drawings)
+      if (!render (drawing.latent, steps, drawing.out, stop))
+        return false;
+    return true;
+  }
+
+  // How many are best given to render_all () where nobody waits for each; 1: together
+  // they take as long as one by one.
+  virtual int at_once () const { return 1; }
 };
 
 class ImageEncoder {

@@ -45,6 +45,22 @@ public:
     });
   }
 
+  bool render_all (const std::vector<Drawing> &drawings, int steps,
+                   const Stop &stop) override
+  {
+    check_steps (steps);
+    return guarded (path_, [&] {
+      try {
+        decoder_->decode_all (drawings, steps, stop);
+      } catch (const Interrupted &) {
+        return false;
+      }
+      return true;
+    });
+  }
+
+  int at_once () const override { return decoder_->at_once (); }
+
 private:
   void check_steps (int steps) const
   {

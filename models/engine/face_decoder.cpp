@@ -2,6 +2,8 @@
 #include "models/engine/face_decoder.h"
 
 #include <algorithm>
+#include <exception>
+#include <mutex>
 
 #include "models/nn/interruption.h"
 
@@ -10,6 +12,9 @@ namespace daetalker {
 // More in one evaluation only lengthens the wait of the first: the convolutions
 // are at their full speed by then.
 constexpr std::size_t max_batch = 16;
+
+// Of decode_all (): each has a picture's memory.
+constexpr int most_threads = 16;
 
 FaceDecoder::FaceDecoder (UNet unet, const torch::Tensor &noise, Prediction prediction,
                           const Placement &placement)
@@ -43,6 +48,49 @@ FaceDecoder::decode (const float *latent, int steps, const ImageView &out,
   if (!done)
     throw Interrupted ();
   device_->write (request.picture, out);
+}
+
+void
+FaceDecoder::decode_all (const std::vector<Drawing> &drawings, int steps,
+                         const Stop &stop)
+{
+  const int count = int (drawings.size ());
+  std::exception_ptr error;
+  std::mutex mutex;
+  const auto failed = [&] {
+    const std::lock_guard lock (mutex);
+    return error != nullptr;
+  };
+#pragma omp parallel for schedule(dynamic, 1) num_threads(std::min(count, thread_limit()))
+  for (int i = 0; i < count; i++) {
+    try {
+      if (!failed ())
+        decode_alone (drawings[std::size_t (i)], steps, stop);
+    } catch (...) { // would end the process
+      const std::lock_guard lock (mutex);
+      error = std::current_exception ();
+    }
+  }
+  if (error)
+    std::rethrow_exception (error);
+}
+
+void
+FaceDecoder::decode_alone (const Drawing &drawing, int steps, const Stop &stop)
+{
+  Request request{drawing.latent, steps, stop, {}};
+  const Interruptible interruptible (stop);
+  const Computation computation;
+  device_->run ([&] { decode_batch ({&request}); });
+  device_->write (request.picture, drawing.out);
+}
+
+// Four to a thread: at the end it waits for the others as long as half of one takes.
+int
+FaceDecoder::at_once () const
+{
+  const int threads = std::min (thread_limit (), most_threads);
+  return noise_.is_cpu () && threads > 1 ? 4 * threads : 1;
 }
 
 void

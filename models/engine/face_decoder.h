@@ -24,6 +24,13 @@ public:
   // `stop` of each of them says so.
   void decode (const float *latent, int steps, const ImageView &out, const Stop &stop);
 
+  // Several pictures at the same time, one to a thread, each as decode () makes it: small
+  // layers are not worth the threads' waiting for one another.
+  void decode_all (const std::vector<Drawing> &drawings, int steps, const Stop &stop);
+
+  // See Renderer.
+  int at_once () const;
+
   // One evaluation of the UNet on its own, as decode () with `steps` makes it, to the
   // end.
   void warm_up (int steps);
@@ -38,6 +45,7 @@ private:
     bool unwanted () const { return stop && stop (); }
   };
 
+  void decode_alone (const Drawing &drawing, int steps, const Stop &stop);
   void decode_batch (const std::vector<Request *> &batch);
   torch::Tensor sample (const torch::Tensor &z, int steps);
   torch::Tensor evaluate_step (const torch::Tensor &x, const torch::Tensor &t,

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <thread>
 
 namespace daetalker {
 namespace {
@@ -111,6 +112,14 @@ set_thread_count (int threads)
   if (threads > 0)
     thread_count = threads;
   set_blas_threads (thread_count > 0 ? int (thread_count) : at::get_num_threads ());
+}
+
+int
+thread_limit ()
+{
+  const int threads = thread_count;
+  return threads > 0 ? threads
+                     : int (std::max (std::thread::hardware_concurrency (), 1u));
 }
 
 Computation::Computation ()

@@ -32,6 +32,9 @@ Placement choose_placement (const DeviceOptions &options);
 // core unless another number was asked for before.
 void set_thread_count (int threads);
 
+// So many threads the engine's computations may take in all.
+int thread_limit ();
+
 // For one call into LibTorch: no gradients, and the engine's number of threads on
 // whichever thread calls (OpenMP keeps it per thread).
 class Computation {

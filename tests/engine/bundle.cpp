@@ -142,6 +142,7 @@ read_bundle (const std::string &path, bool allow_unconsented)
     bundle.behaviour.features_ms = behaviour.value ("features_ms", 0);
     bundle.behaviour.latents_ms = behaviour.value ("latents_ms", 0);
     bundle.behaviour.render_ms = behaviour.value ("render_ms", 0);
+    bundle.behaviour.at_once = behaviour.value ("at_once", 1);
     bundle.behaviour.fault_stage = behaviour.value ("fault_stage", "");
     bundle.behaviour.fault_kind = behaviour.value ("fault_kind", "");
     bundle.behaviour.fault_frame = behaviour.value ("fault_frame", std::uint64_t{0});

@@ -21,6 +21,7 @@ struct Behaviour {
   int features_ms = 0;     // per feature frame
   int latents_ms = 0;      // per native video frame
   int render_ms = 0;       // per picture
+  int at_once = 1;         // Renderer's
   std::string fault_stage; // features, latents, render, encode
   std::string fault_kind;  // error, no_memory, bad_alloc, exception
   std::uint64_t fault_frame = 0;

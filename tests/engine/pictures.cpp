@@ -160,6 +160,8 @@ public:
     return true;
   }
 
+  int at_once () const override { return bundle_.behaviour.at_once; }
+
 private:
   void check_steps (int steps) const
   {
