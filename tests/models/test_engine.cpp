@@ -7,6 +7,7 @@
 #include "tests/models/speech_fixture.h"
 #include "tests/models/tiny_avatar.h"
 
+#include <atomic>
 #include <cmath>
 #include <dlfcn.h>
 #include <gtest/gtest.h>
@@ -116,16 +117,23 @@ expect_near (const std::vector<LatentFrame> &a, const std::vector<LatentFrame> &
   }
 }
 
+ImageView
+view_of (std::vector<std::uint8_t> &bytes, int side = 32)
+{
+  bytes.resize (std::size_t (3 * side * side));
+  ImageView view;
+  view.format = PixelFormat::rgb;
+  view.width = view.height = side;
+  view.plane[0] = bytes.data ();
+  view.stride[0] = 3 * side;
+  return view;
+}
+
 std::vector<std::uint8_t>
 render (Renderer &renderer, const std::vector<float> &latent, int steps = 1)
 {
-  std::vector<std::uint8_t> bytes (3 * 32 * 32);
-  ImageView view;
-  view.format = PixelFormat::rgb;
-  view.width = view.height = 32;
-  view.plane[0] = bytes.data ();
-  view.stride[0] = 3 * 32;
-  renderer.render (latent.data (), steps, view);
+  std::vector<std::uint8_t> bytes;
+  renderer.render (latent.data (), steps, view_of (bytes));
   return bytes;
 }
 
@@ -373,6 +381,33 @@ TEST_F (EngineTest, ConcurrentStreamsRenderTheirOwnFaces)
     thread.join ();
   for (const Stream &stream : streams)
     EXPECT_LT (stream.worst, 0.01);
+}
+
+TEST_F (EngineTest, SeveralPicturesAreThoseOfOneByOne)
+{
+  const auto renderer = open ({"cpu", "float32", 3})->open_renderer ();
+  EXPECT_GT (renderer->at_once (), 3) << "as threads were asked for";
+  std::vector<std::vector<float>> latents;
+  for (int seed = 0; seed < 20; seed++)
+    latents.push_back (some_latent (seed));
+  std::vector<std::vector<std::uint8_t>> pictures (latents.size ());
+  std::vector<Drawing> drawings;
+  for (std::size_t i = 0; i < latents.size (); i++)
+    drawings.push_back ({latents[i].data (), view_of (pictures[i])});
+  for (const int steps : {1, 10}) {
+    ASSERT_TRUE (renderer->render_all (drawings, steps));
+    for (std::size_t i = 0; i < latents.size (); i++)
+      EXPECT_LT (mean_difference (pictures[i], render (*renderer, latents[i], steps)),
+                 0.01)
+          << i;
+  }
+
+  std::atomic<int> asked{0};
+  EXPECT_FALSE (renderer->render_all (drawings, 1, [&] { return ++asked > 20; }));
+  EXPECT_THROW (renderer->render_all (drawings, 7, {}), Error);
+  drawings[5].out = view_of (pictures[5], 16);
+  EXPECT_THROW (renderer->render_all (drawings, 1), Error);
+  EXPECT_TRUE (renderer->render_all ({}, 1));
 }
 
 TEST_F (EngineTest, Bfloat16IsCloseToFloat32)
