@@ -38,13 +38,6 @@ FrameDeadline::observe (GstClockTime frame, GstClockTimeDiff lateness)
   finished_.erase (finished_.begin (), std::next (drawn));
 }
 
-bool
-FrameDeadline::is_watched ()
-{
-  std::lock_guard<std::mutex> lock (mutex_);
-  return watched_;
-}
-
 void
 FrameDeadline::drawn (GstClockTime frame, GstClockTime now, GstClockTime spent)
 {

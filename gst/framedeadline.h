@@ -23,9 +23,6 @@ public:
   // early).
   void observe (GstClockTime frame, GstClockTimeDiff lateness);
 
-  // Whether there is a viewer.
-  bool is_watched ();
-
   // A frame was finished at `now` and took `spent`.
   void drawn (GstClockTime frame, GstClockTime now, GstClockTime spent);
 

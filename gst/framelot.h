@@ -33,6 +33,8 @@ public:
     return picture;
   }
 
+  void drop_pictures () { pictures_.clear (); }
+
   bool is_empty () const { return latents_.empty () && pictures_.empty (); }
 
   void clear ()

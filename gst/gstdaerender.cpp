@@ -13,8 +13,8 @@
  * With `steps` 0 a frame gets as many evaluations as there is time for: the most that
  * take less than 70 % of the time between two frames, as measured while it runs.
  *
- * Where nobody waits for each picture, as when a file is made, several are drawn at the
- * same time, one to a CPU core.
+ * With `batch`, for files that nobody watches meanwhile, several pictures are drawn at
+ * the same time, one to a CPU core.
  *
  * Where latents hardly change, as in silence, the last picture is shown again
  * (`still-threshold`).  A frame that is too late is not rendered (property `qos`, QoS
@@ -50,6 +50,7 @@
 #include "framedeadline.h"
 #include "framelot.h"
 #include "framestats.h"
+#include "picturecaps.h"
 #include "ratecaps.h"
 #include "rendermodel.h"
 #include "stepchoice.h"
@@ -77,6 +78,7 @@ enum {
   PROP_COMPUTE_TIME,
   PROP_STILL_THRESHOLD,
   PROP_PROVENANCE,
+  PROP_BATCH,
   PROP_LATENCY,
   PROP_STATS,
 };
@@ -93,6 +95,7 @@ struct Settings {
   gint steps = default_steps;
   gdouble still_threshold = default_still_threshold;
   gboolean provenance = TRUE;
+  gboolean batch = FALSE;
 };
 
 struct Private {
@@ -202,6 +205,11 @@ gst_dae_render_set_property (GObject *object, guint id, const GValue *value,
     if (!g_value_get_boolean (value))
       GST_WARNING_OBJECT (self, "pictures are no longer marked as synthetic media");
     return;
+  case PROP_BATCH:
+    GST_OBJECT_LOCK (self);
+    priv->settings.batch = g_value_get_boolean (value);
+    GST_OBJECT_UNLOCK (self);
+    return;
   default:
     break;
   }
@@ -234,6 +242,9 @@ gst_dae_render_get_property (GObject *object, guint id, GValue *value, GParamSpe
     return;
   case PROP_PROVENANCE:
     g_value_set_boolean (value, get_settings (self).provenance);
+    return;
+  case PROP_BATCH:
+    g_value_set_boolean (value, get_settings (self).batch);
     return;
   case PROP_LATENCY:
     g_value_set_uint64 (value, priv->promise.time ());
@@ -328,25 +339,6 @@ gst_dae_render_stop (GstBaseTransform *trans)
 
 // ---- caps --------------------------------------------------------------------
 
-static bool
-is_on_device (const GstCaps *caps, guint i)
-{
-  const GstCapsFeatures *features = gst_caps_get_features (caps, i);
-  return !gst_caps_features_is_any (features) &&
-         gst_caps_features_contains (features, DAETALKER_CUDA_MEMORY);
-}
-
-// Takes `caps`; what is left of them where nothing can stay on a GPU.
-static GstCaps *
-without_device_memory (GstCaps *caps)
-{
-  caps = gst_caps_make_writable (caps);
-  for (guint i = gst_caps_get_size (caps); i-- > 0;)
-    if (is_on_device (caps, i))
-      gst_caps_remove_structure (caps, i);
-  return caps;
-}
-
 // The frame rate is the stream's, whatever else the caps say.
 static GstCaps *
 gst_dae_render_transform_caps (GstBaseTransform *trans, GstPadDirection direction,
@@ -361,8 +353,8 @@ gst_dae_render_transform_caps (GstBaseTransform *trans, GstPadDirection directio
   g_autoptr (GstCaps) possible = gst_caps_ref (caps);
   // Before an avatar is open nobody knows.
   if (avatar != nullptr && !priv->device_memory->available ()) {
-    model = without_device_memory (model);
-    possible = without_device_memory (possible);
+    model = daetalker_without_device_memory (model);
+    possible = daetalker_without_device_memory (possible);
   }
   // 0/1 is no rate to render at.
   gst_caps_set_simple (model, "framerate", GST_TYPE_FRACTION_RANGE, 1, G_MAXINT, G_MAXINT,
@@ -383,15 +375,7 @@ gst_dae_render_fixate_caps (GstBaseTransform *trans, GstPadDirection direction,
   (void)trans;
   (void)direction;
   (void)caps;
-  othercaps = gst_caps_make_writable (gst_caps_truncate (othercaps));
-  GstStructure *s = gst_caps_get_structure (othercaps, 0);
-  gint height = 0;
-  // As GStreamer assumes it where colorimetry is absent.
-  if (gst_structure_has_field (s, "chroma-site") &&
-      gst_structure_get_int (s, "height", &height))
-    gst_structure_fixate_field_string (s, "colorimetry",
-                                       height > 576 ? "bt709" : "bt601");
-  return gst_caps_fixate (othercaps);
+  return daetalker_fixate_picture_caps (othercaps);
 }
 
 static gboolean
@@ -472,46 +456,12 @@ gst_dae_render_set_caps (GstBaseTransform *trans, GstCaps *incaps, GstCaps *outc
   }
   if (!gst_video_info_from_caps (&priv->info, outcaps))
     return FALSE;
-  priv->on_device = is_on_device (outcaps, 0);
+  priv->on_device = daetalker_is_on_device (outcaps, 0);
   priv->still.clear ();
   choose_steps (self);
   priv->latent_size = info.latent_size;
   priv->buffer_size = (info.latent_size + (tensors == 2 ? 3 : 0)) * sizeof (float);
   return warm_thread (self);
-}
-
-// A pool of video buffers in system memory, with strides as downstream wants them.
-static gboolean
-decide_system_allocation (Private *priv, GstQuery *query)
-{
-  GstCaps *caps = nullptr;
-  gst_query_parse_allocation (query, &caps, nullptr);
-  GstVideoInfo info;
-  if (caps == nullptr || !gst_video_info_from_caps (&info, caps))
-    return FALSE;
-
-  GstBufferPool *pool = nullptr;
-  guint size = (guint)info.size, min = 0, max = 0;
-  const bool offered = gst_query_get_n_allocation_pools (query) > 0;
-  if (offered)
-    gst_query_parse_nth_allocation_pool (query, 0, &pool, &size, &min, &max);
-  priv->few_pictures = max > 0;
-  if (pool == nullptr)
-    pool = gst_video_buffer_pool_new ();
-  size = MAX (size, (guint)info.size);
-
-  if (gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, nullptr)) {
-    GstStructure *config = gst_buffer_pool_get_config (pool);
-    gst_buffer_pool_config_set_params (config, caps, size, min, max);
-    gst_buffer_pool_config_add_option (config, GST_BUFFER_POOL_OPTION_VIDEO_META);
-    gst_buffer_pool_set_config (pool, config);
-  }
-  if (offered)
-    gst_query_set_nth_allocation_pool (query, 0, pool, size, min, max);
-  else
-    gst_query_add_allocation_pool (query, pool, size, min, max);
-  gst_object_unref (pool);
-  return TRUE;
 }
 
 static gboolean
@@ -521,7 +471,7 @@ gst_dae_render_decide_allocation (GstBaseTransform *trans, GstQuery *query)
   const gboolean decided =
       daetalker_guard (GST_ELEMENT (self), FALSE, [&] () -> gboolean {
         if (!self->priv->on_device)
-          return decide_system_allocation (self->priv, query);
+          return daetalker_decide_system_allocation (query, self->priv->few_pictures);
         self->priv->device_memory->decide_allocation (query);
         return TRUE;
       });
@@ -687,14 +637,15 @@ gst_dae_render_transform (GstBaseTransform *trans, GstBuffer *input, GstBuffer *
 
 // ---- several at once ---------------------------------------------------------
 
-// Frames that are drawn together.  One, where each is waited for, where they would need
-// more pictures than there are, and where the time of each says what the next one gets.
+// Frames that are drawn together.  One, where they would need more pictures than there
+// are, and where the time of each says what the next one gets.
 static gsize
 frames_at_once (GstDaeRender *self)
 {
   Private *priv = self->priv;
-  if (priv->live || priv->deadline.is_watched () || priv->few_pictures ||
-      priv->on_device || get_settings (self).steps == 0)
+  const Settings settings = get_settings (self);
+  if (!settings.batch || priv->live || priv->few_pictures || priv->on_device ||
+      settings.steps == 0)
     return 1;
   return (gsize)priv->model.current ().renderer->at_once ();
 }
@@ -723,7 +674,7 @@ draw_lot (GstDaeRender *self)
 }
 
 // Sends what is held back, before what comes now.
-static void
+static GstFlowReturn
 drain (GstDaeRender *self)
 {
   Private *priv = self->priv;
@@ -735,6 +686,16 @@ drain (GstDaeRender *self)
     flow = gst_pad_push (GST_BASE_TRANSFORM_SRC_PAD (self), picture.release ());
   }
   priv->lot.clear ();
+  return flow;
+}
+
+// Before an event.  The end is the last that can be said of a flow.
+static void
+drain_before (GstDaeRender *self, GstEventType event)
+{
+  const GstFlowReturn flow = drain (self);
+  if (event == GST_EVENT_EOS && (flow == GST_FLOW_NOT_LINKED || flow < GST_FLOW_EOS))
+    GST_ELEMENT_FLOW_ERROR (self, flow);
 }
 
 static GstFlowReturn
@@ -747,6 +708,7 @@ gst_dae_render_generate_output (GstBaseTransform *trans, GstBuffer **output)
     return GST_BASE_TRANSFORM_CLASS (parent_class)->generate_output (trans, output);
   *output = nullptr;
   if (trans->queued_buf != nullptr) {
+    priv->lot.drop_pictures (); // of a lot whose first ones were refused
     priv->lot.add (BufferPtr (std::exchange (trans->queued_buf, nullptr)));
     if (priv->lot.waiting () >= wanted) {
       const GstFlowReturn flow = draw_lot (self);
@@ -764,8 +726,17 @@ static GstFlowReturn
 gst_dae_render_submit_input_buffer (GstBaseTransform *trans, gboolean is_discont,
                                     GstBuffer *input)
 {
-  if (GST_BUFFER_IS_DISCONT (input))
-    drain (GST_DAE_RENDER (trans));
+  GstDaeRender *self = GST_DAE_RENDER (trans);
+  // Behind a new negotiation there may be fewer pictures than a lot needs.
+  if (!self->priv->lot.is_empty () &&
+      (GST_BUFFER_IS_DISCONT (input) ||
+       gst_pad_needs_reconfigure (GST_BASE_TRANSFORM_SRC_PAD (trans)))) {
+    const GstFlowReturn drained = drain (self);
+    if (drained != GST_FLOW_OK) {
+      gst_buffer_unref (input);
+      return drained;
+    }
+  }
   const GstClockTime frame = running_time_of (trans, input);
   const GstClockTime now = running_time_now (GST_ELEMENT (trans));
   if (GST_CLOCK_TIME_IS_VALID (frame) && GST_BUFFER_DURATION_IS_VALID (input) &&
@@ -800,7 +771,7 @@ explain_refusal (GstDaeRender *self)
       gst_pad_peer_query_caps (GST_BASE_TRANSFORM_SRC_PAD (self), nullptr);
   if (memory.available () || gst_caps_is_empty (wanted))
     return;
-  wanted = without_device_memory (wanted);
+  wanted = daetalker_without_device_memory (wanted);
   if (gst_caps_is_empty (wanted))
     GST_ELEMENT_ERROR (
         self, CORE, NEGOTIATION,
@@ -821,7 +792,7 @@ gst_dae_render_sink_event (GstBaseTransform *trans, GstEvent *event)
   if (type == GST_EVENT_FLUSH_STOP)
     priv->lot.clear ();
   else if (GST_EVENT_IS_SERIALIZED (event))
-    drain (self);
+    drain_before (self, type);
   if (type == GST_EVENT_SEGMENT)
     priv->live = daetalker_is_live (GST_BASE_TRANSFORM_SINK_PAD (trans));
   if (type == GST_EVENT_SEGMENT || type == GST_EVENT_FLUSH_STOP)
@@ -920,6 +891,7 @@ install_properties (GObjectClass *klass)
           "Mark the pictures as synthetic media (stream tags and a meta "
           "on each buffer)",
           TRUE, playing));
+  daetalker_install_batch (klass, PROP_BATCH);
   daetalker_install_readings (klass, PROP_LATENCY, PROP_STATS);
 }
 

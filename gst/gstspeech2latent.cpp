@@ -73,14 +73,15 @@ enum {
   PROP_AVATAR,                                       // and the rest of AvatarSettings
   PROP_MOTION = PROP_AVATAR + AvatarSettings::count, // and the rest of MotionSettings
   PROP_LOOK_AHEAD = PROP_MOTION + MotionSettings::count,
+  PROP_BATCH,
   PROP_LATENCY,
   PROP_STATS,
 };
 
 constexpr GstClockTime tolerance = 40 * GST_MSECOND;
 
-// Native frames that are computed together where nobody waits for each: reading the
-// weights is most of what one alone costs.
+// Native frames that are computed together with `batch`: reading the weights is most of
+// what one alone costs.
 constexpr guint64 frames_at_once = 8;
 
 enum {
@@ -106,6 +107,7 @@ struct Private {
   AvatarSettings settings;
   MotionSettings motion;
   int look_ahead_ms = -1;
+  bool batch = false;
   bool streaming = false;            // PAUSED or PLAYING
   std::shared_ptr<Avatar> announced; // whose hash the source pad's caps carry
   int rate_num = 0, rate_den = 1;    // of the source pad; 0 before caps
@@ -428,7 +430,8 @@ current_manner (GstSpeech2Latent *self)
   GST_OBJECT_LOCK (self);
   const MotionSettings &motion = priv->motion;
   // A pose is waited for as long as its own frame needs, no longer.
-  const bool single = priv->live || motion.pose_mode == GST_SPEECH2LATENT_POSE_STREAM;
+  const bool single =
+      !priv->batch || priv->live || motion.pose_mode == GST_SPEECH2LATENT_POSE_STREAM;
   LatentTrack::Manner manner = {motion.silence == GST_SPEECH2LATENT_SILENCE_REST,
                                 motion.blink_rate, 0, single ? 1 : frames_at_once};
   GST_OBJECT_UNLOCK (self);
@@ -478,10 +481,12 @@ next_buffer (GstSpeech2Latent *self, GstBuffer **buffer)
       return self->priv->unwanted ||
              GST_PAD_IS_FLUSHING (GST_BASE_TRANSFORM_SINK_PAD (self));
     };
+    const LatentTrack::Manner manner = current_manner (self);
+    const bool single = manner.at_once == 1;
     const guint64 computed_before = priv->track.frames_computed ();
     const bool complete = priv->track.next (
         [self] (std::uint64_t index, Pose &pose) { control_pose (self, index, pose); },
-        current_manner (self), frame, flushing);
+        manner, frame, flushing);
     if (flushing ())
       return GST_FLOW_FLUSHING;
     if (!complete)
@@ -491,8 +496,8 @@ next_buffer (GstSpeech2Latent *self, GstBuffer **buffer)
     const guint64 computed_frames = priv->track.frames_computed () - computed_before;
     if (computed_frames > 0)
       priv->share = spent / computed_frames;
-    priv->stats.add (priv->live ? spent : priv->share);
-    if (computed_frames > 0 && priv->live) {
+    priv->stats.add (single ? spent : priv->share);
+    if (computed_frames > 0 && single) {
       priv->chunks.add (spent);
       priv->promise.watch (GST_ELEMENT (self), priv->chunks, spent);
     }
@@ -729,7 +734,9 @@ gst_speech2latent_set_property (GObject *object, guint id, const GValue *value,
   bool known = true;
   GST_OBJECT_LOCK (self);
   const std::string before = priv->settings.avatar;
-  if (id != PROP_LOOK_AHEAD)
+  if (id == PROP_BATCH)
+    priv->batch = g_value_get_boolean (value);
+  else if (id != PROP_LOOK_AHEAD)
     known = priv->motion.set (id, PROP_MOTION, value) ||
             priv->settings.set (id, PROP_AVATAR, value);
   else if (!priv->streaming) // a running stream keeps its window
@@ -757,6 +764,9 @@ gst_speech2latent_get_property (GObject *object, guint id, GValue *value,
   switch (id) {
   case PROP_LOOK_AHEAD:
     g_value_set_int (value, priv->look_ahead_ms);
+    break;
+  case PROP_BATCH:
+    g_value_set_boolean (value, priv->batch);
     break;
   case PROP_LATENCY:
     g_value_set_uint64 (value, latency_of (priv));
@@ -805,6 +815,7 @@ install_properties (GObjectClass *klass)
           60000, -1,
           GParamFlags (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                        GST_PARAM_MUTABLE_READY)));
+  daetalker_install_batch (klass, PROP_BATCH);
   daetalker_install_readings (klass, PROP_LATENCY, PROP_STATS);
 }
 

@@ -265,7 +265,12 @@ LatentTrack::silence_share (guint64 native)
 {
   since_speech_ = is_silent (native) ? since_speech_ + 1 : 0;
   guint64 distance = std::min (since_speech_, (guint64)ease_frames);
-  for (guint64 ahead = 1; ahead < distance; ahead++)
+  // No further ahead than its own chunk waits for, whatever else has come in.
+  guint64 known = ease_frames;
+  if (window_.chunk > 0)
+    known = (guint64)(window_.right + window_.chunk - 1) -
+            (native - stream_start_) % (guint64)window_.chunk;
+  for (guint64 ahead = 1; ahead < distance && ahead <= known; ahead++)
     if (!is_silent (native + ahead))
       distance = ahead;
   return (float)distance / (float)ease_frames;

@@ -78,6 +78,20 @@ daetalker_post_latency (GstElement *element)
 }
 
 void
+daetalker_install_batch (GObjectClass *klass, guint id)
+{
+  g_object_class_install_property (
+      klass, id,
+      g_param_spec_boolean (
+          "batch", "Batch",
+          "Gather frames and compute several at once, which is quicker and makes each "
+          "come later; for files that nobody watches meanwhile. Live streams do not",
+          FALSE,
+          GParamFlags (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                       GST_PARAM_MUTABLE_PLAYING)));
+}
+
+void
 daetalker_install_readings (GObjectClass *klass, guint latency_id, guint stats_id)
 {
   const auto readable = GParamFlags (G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);

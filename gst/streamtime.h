@@ -28,5 +28,8 @@ gboolean daetalker_is_jump (GstElement *element, GstClockTime expected, GstClock
 
 void daetalker_post_latency (GstElement *element);
 
+// The boolean property `batch`.
+void daetalker_install_batch (GObjectClass *klass, guint id);
+
 // The readable properties `latency` and `stats`.
 void daetalker_install_readings (GObjectClass *klass, guint latency_id, guint stats_id);

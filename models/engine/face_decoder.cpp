@@ -13,8 +13,9 @@ namespace daetalker {
 // are at their full speed by then.
 constexpr std::size_t max_batch = 16;
 
-// Of decode_all (): each has a picture's memory.
-constexpr int most_threads = 16;
+// Of decode_all (): half a second.  What goes beside a file's pictures, such as its
+// sound, waits for them in queues, which hold a second where nobody says otherwise.
+constexpr int most_at_once = 12;
 
 FaceDecoder::FaceDecoder (UNet unet, const torch::Tensor &noise, Prediction prediction,
                           const Placement &placement)
@@ -54,21 +55,28 @@ void
 FaceDecoder::decode_all (const std::vector<Drawing> &drawings, int steps,
                          const Stop &stop)
 {
+  if (!noise_.is_cpu ()) { // which computes one thing at a time
+    for (const Drawing &drawing : drawings)
+      decode (drawing.latent, steps, drawing.out, stop);
+    return;
+  }
   const int count = int (drawings.size ());
+  const int threads = std::clamp (count, 1, std::min (thread_limit (), most_at_once));
   std::exception_ptr error;
   std::mutex mutex;
   const auto failed = [&] {
     const std::lock_guard lock (mutex);
     return error != nullptr;
   };
-#pragma omp parallel for schedule(dynamic, 1) num_threads(std::min(count, thread_limit()))
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
   for (int i = 0; i < count; i++) {
     try {
       if (!failed ())
         decode_alone (drawings[std::size_t (i)], steps, stop);
     } catch (...) { // would end the process
       const std::lock_guard lock (mutex);
-      error = std::current_exception ();
+      if (!error)
+        error = std::current_exception ();
     }
   }
   if (error)
@@ -89,8 +97,8 @@ FaceDecoder::decode_alone (const Drawing &drawing, int steps, const Stop &stop)
 int
 FaceDecoder::at_once () const
 {
-  const int threads = std::min (thread_limit (), most_threads);
-  return noise_.is_cpu () && threads > 1 ? 4 * threads : 1;
+  const int threads = thread_limit ();
+  return noise_.is_cpu () && threads > 1 ? std::min (4 * threads, most_at_once) : 1;
 }
 
 void

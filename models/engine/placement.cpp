@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <thread>
 
 namespace daetalker {
@@ -118,8 +119,11 @@ int
 thread_limit ()
 {
   const int threads = thread_count;
-  return threads > 0 ? threads
-                     : int (std::max (std::thread::hardware_concurrency (), 1u));
+  if (threads > 0)
+    return threads;
+  if (std::getenv ("OMP_NUM_THREADS") != nullptr) // jobs are limited by it
+    return at::get_num_threads ();
+  return int (std::max (std::thread::hardware_concurrency (), 1u));
 }
 
 Computation::Computation ()

@@ -32,7 +32,8 @@ Placement choose_placement (const DeviceOptions &options);
 // core unless another number was asked for before.
 void set_thread_count (int threads);
 
-// So many threads the engine's computations may take in all.
+// Computations that may run at the same time, each on one thread: as many as were asked
+// for, by OMP_NUM_THREADS if not here, or one per core.
 int thread_limit ();
 
 // For one call into LibTorch: no gradients, and the engine's number of threads on

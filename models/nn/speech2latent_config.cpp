@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/nn/speech2latent_config.h"
 
-#include <algorithm>
-
 namespace daetalker {
 
 void
@@ -28,8 +26,8 @@ parse_mouth_book (const ConfigReader &reader, int latent_size)
   MouthBookConfig c;
   c.pages = reader.integer ("pages", c.pages, 1, 1 << 20);
   c.marks = reader.integer ("marks", c.marks, 1, latent_size);
-  c.foretold_marks =
-      reader.integer ("foretold_marks", std::min (c.foretold_marks, c.marks), 0, c.marks);
+  // Books were written before there was any.
+  c.foretold_marks = reader.integer ("foretold_marks", 0, 0, c.marks);
   c.gain = reader.real ("gain", c.gain, 0, 10);
   c.continuity = reader.real ("continuity", c.continuity, 0, 100);
   return c;

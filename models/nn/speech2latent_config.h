@@ -22,7 +22,8 @@ struct Speech2LatentConfig {
   MouthBookConfig mouth_book;
 };
 
-// JSON keys are the field names; absent keys keep the defaults above.
+// JSON keys are the field names; absent keys keep the defaults above, but for
+// foretold_marks, which is 0 where it is absent.
 void to_json (nlohmann::json &json, const Speech2LatentConfig &config);
 
 // Throws Error (corrupt) for values of a wrong type or out of range.

@@ -25,7 +25,8 @@ description (const std::string &aac)
          "caps=audio/x-raw "
          "daetalkerbin name=face "
          "mp4mux name=mux ! filesink name=out "
-         "face.src ! queue ! videoconvert ! video/x-raw,format=I420 ! x264enc name=video speed-preset=veryfast "
+         "face.src ! queue ! videoconvert ! video/x-raw,format=I420 ! x264enc name=video "
+         "speed-preset=veryfast "
          "! "
          "queue max-size-time=0 max-size-bytes=0 max-size-buffers=0 ! mux. "
          "face.audio_src ! queue max-size-time=0 max-size-bytes=0 max-size-buffers=0 ! "
@@ -94,7 +95,7 @@ VideoPipeline::VideoPipeline (const VideoRequest &request)
   link_.face = face_.get ();
   g_object_set (element ("file").get (), "location", request.audio.c_str (), nullptr);
   g_object_set (element ("out").get (), "location", temporary_.c_str (), nullptr);
-  g_object_set (face_.get (), "steps", request.steps, "allow-unconsented",
+  g_object_set (face_.get (), "batch", TRUE, "steps", request.steps, "allow-unconsented",
                 gboolean (request.allow_unconsented), nullptr);
   if (!request.avatar.empty ())
     g_object_set (face_.get (), "avatar", request.avatar.c_str (), nullptr);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// daerender where nobody waits for each picture: several are drawn together, and nothing
-// else is different.
+// daerender with `batch`: several pictures are drawn together, and nothing else is
+// different.
 #include "renderharness.h"
 
 namespace {
@@ -16,9 +16,10 @@ by_fours (nlohmann::json behaviour = nlohmann::json::object ())
 
 class FileHarness : public RenderHarness {
 public:
-  explicit FileHarness (const TestBundle &bundle, bool live = false)
+  explicit FileHarness (const TestBundle &bundle, bool live = false, bool batch = true)
       : RenderHarness (bundle)
   {
+    g_object_set (element, "batch", batch, nullptr);
     start ();
     gst_harness_set_live (h, live);
     set_caps ();
@@ -62,28 +63,16 @@ TEST (Lots, OfAFileLeaveTogetherAndTheEndWaitsForNone)
   EXPECT_EQ (r.take (), (std::vector<int>{0, 26, 51, 77, 102, 128, 153, 178, 204, 230}));
 }
 
-TEST (Lots, OfALiveStreamAreOfOne)
+TEST (Lots, AreOfOneInALiveStreamOrUnasked)
 {
   TestBundle bundle (by_fours ());
-  FileHarness r (bundle, true);
-  for (guint frame = 0; frame < 5; frame++) {
-    r.push_all ({0.5f}, frame);
-    EXPECT_EQ (r.received (), frame + 1);
+  for (const bool live : {true, false}) {
+    FileHarness r (bundle, live, live);
+    for (guint frame = 0; frame < 5; frame++) {
+      r.push_all ({0.5f}, frame);
+      EXPECT_EQ (r.received (), frame + 1);
+    }
   }
-}
-
-TEST (Lots, AreOfOneOnceAViewerSaysWhenPicturesCome)
-{
-  TestBundle bundle (by_fours ());
-  FileHarness r (bundle);
-  r.push_all ({0, 0.2f});
-  EXPECT_EQ (r.received (), 0u);
-  gst_harness_push_upstream_event (r.h,
-                                   gst_event_new_qos (GST_QOS_TYPE_OVERFLOW, 1, 0, 0));
-  r.push_all ({0.4f}, 2);
-  EXPECT_EQ (r.received (), 3u);
-  r.push_all ({0.6f}, 3);
-  EXPECT_EQ (r.take (), (std::vector<int>{0, 51, 102, 153}));
 }
 
 GstPadProbeReturn
@@ -101,17 +90,34 @@ offer_few (GstPad *, GstPadProbeInfo *info, gpointer)
   return GST_PAD_PROBE_HANDLED;
 }
 
+// From the start, or from the middle of a lot on.
 TEST (Lots, AreOfOneWhereDownstreamHasFewPictures)
 {
   TestBundle bundle (by_fours ());
-  RenderHarness r (bundle);
-  r.start ();
-  gst_harness_set_live (r.h, FALSE);
-  gst_pad_add_probe (r.h->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, offer_few,
-                     nullptr, nullptr);
-  r.set_caps ();
-  for (guint frame = 0; frame < 6; frame++)
-    EXPECT_EQ (r.red_of (0.2f, frame), 51) << "it came at once";
+  for (const guint64 many : {0, 2}) {
+    FileHarness r (bundle);
+    for (guint64 frame = 0; frame < many; frame++)
+      r.push_all ({0.2f}, frame);
+    gst_pad_add_probe (r.h->sinkpad, GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM, offer_few,
+                       nullptr, nullptr);
+    gst_harness_push_upstream_event (r.h, gst_event_new_reconfigure ());
+    r.push_all ({0.2f}, many);
+    EXPECT_EQ (r.take (), std::vector<int> (many + 1, 51)) << "it came at once";
+    for (guint64 frame = many + 1; frame < many + 6; frame++) {
+      r.push_all ({0.2f}, frame);
+      EXPECT_EQ (r.take (frame), std::vector<int>{51});
+    }
+  }
+}
+
+TEST (Lots, SayAtTheEndThatNobodyTakesThem)
+{
+  TestBundle bundle (by_fours ());
+  FileHarness r (bundle);
+  r.push_all ({0.2f, 0.4f});
+  gst_pad_unlink (GST_PAD_PEER (r.h->sinkpad), r.h->sinkpad);
+  gst_harness_push_event (r.h, gst_event_new_eos ());
+  EXPECT_EQ (pop_error (r.bus).domain, GST_STREAM_ERROR);
 }
 
 TEST (Lots, LeaveBeforeWhatComesBehindThem)

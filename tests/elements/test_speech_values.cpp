@@ -91,6 +91,7 @@ TEST (SpeechValues, FramesOfAFileComeTogetherAndAreTheSame)
   const auto expected = run (live, samples, {320});
 
   SpeechHarness file (bundle, whole);
+  g_object_set (file.latents, "batch", TRUE, nullptr);
   file.start ();
   gst_harness_set_live (file.h, FALSE);
   file.push_segment (0);

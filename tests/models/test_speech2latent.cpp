@@ -260,6 +260,12 @@ TEST (Speech2LatentConfig, RoundTrip)
   EXPECT_EQ (nlohmann::json (json.get<Speech2LatentConfig> ()), json);
 }
 
+TEST (Speech2LatentConfig, OfABookWithoutForetoldMarksHasNone)
+{
+  const nlohmann::json json = {{"mouth_book", {{"pages", 9}, {"gain", 1.2}}}};
+  EXPECT_EQ (json.get<Speech2LatentConfig> ().mouth_book.foretold_marks, 0);
+}
+
 TEST (Speech2LatentConfig, RefusesNonsense)
 {
   using nlohmann::json;
