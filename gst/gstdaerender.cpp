@@ -595,10 +595,8 @@ draw (GstDaeRender *self, const std::vector<Frame> &frames)
     const auto flushing = [trans] {
       return GST_PAD_IS_FLUSHING (GST_BASE_TRANSFORM_SINK_PAD (trans)) != 0;
     };
-    if (!works.empty () && !render (priv, works, steps, flushing)) {
-      priv->still.clear ();
+    if (!works.empty () && !render (priv, works, steps, flushing))
       return GST_FLOW_FLUSHING;
-    }
     const auto spent = (GstClockTime)(g_get_monotonic_time () - begin) * GST_USECOND /
                        MAX (works.size (), 1);
 
@@ -727,8 +725,9 @@ gst_dae_render_submit_input_buffer (GstBaseTransform *trans, gboolean is_discont
                                     GstBuffer *input)
 {
   GstDaeRender *self = GST_DAE_RENDER (trans);
+  Private *priv = self->priv;
   // Behind a new negotiation there may be fewer pictures than a lot needs.
-  if (!self->priv->lot.is_empty () &&
+  if (!priv->lot.is_empty () &&
       (GST_BUFFER_IS_DISCONT (input) ||
        gst_pad_needs_reconfigure (GST_BASE_TRANSFORM_SRC_PAD (trans)))) {
     const GstFlowReturn drained = drain (self);
@@ -741,13 +740,12 @@ gst_dae_render_submit_input_buffer (GstBaseTransform *trans, gboolean is_discont
   const GstClockTime now = running_time_now (GST_ELEMENT (trans));
   if (GST_CLOCK_TIME_IS_VALID (frame) && GST_BUFFER_DURATION_IS_VALID (input) &&
       GST_CLOCK_TIME_IS_VALID (now) &&
-      GST_DAE_RENDER (trans)->priv->deadline.misses (frame, GST_BUFFER_DURATION (input),
-                                                     now))
+      priv->deadline.misses (frame, GST_BUFFER_DURATION (input), now))
     gst_base_transform_update_qos (trans, 1, 0, frame);
   const GstFlowReturn result = GST_BASE_TRANSFORM_CLASS (parent_class)
                                    ->submit_input_buffer (trans, is_discont, input);
   if (result == GST_BASE_TRANSFORM_FLOW_DROPPED)
-    GST_DAE_RENDER (trans)->priv->stats.drop ();
+    priv->stats.drop ();
   return result;
 }
 

@@ -25,9 +25,8 @@ description (const std::string &aac)
          "caps=audio/x-raw "
          "daetalkerbin name=face "
          "mp4mux name=mux ! filesink name=out "
-         "face.src ! queue ! videoconvert ! video/x-raw,format=I420 ! x264enc name=video "
-         "speed-preset=veryfast "
-         "! "
+         "face.src ! queue ! videoconvert ! video/x-raw,format=I420 ! "
+         "x264enc name=video speed-preset=veryfast ! "
          "queue max-size-time=0 max-size-bytes=0 max-size-buffers=0 ! mux. "
          "face.audio_src ! queue max-size-time=0 max-size-bytes=0 max-size-buffers=0 ! "
          "audioconvert ! audioresample ! audio/x-raw,rate=48000,channels=[1,2] ! " +

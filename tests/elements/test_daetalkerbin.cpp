@@ -331,15 +331,18 @@ TEST (Presets, RealtimeAndQualityAreFoundAndSetWhatTheySay)
   GstPreset *preset = GST_PRESET (p.get ("t").get ());
   ASSERT_TRUE (gst_preset_load_preset (preset, "quality"));
   gint chunk, steps;
+  gboolean batch;
   g_autofree gchar *precision = nullptr;
   g_object_get (preset, "chunk-duration", &chunk, "steps", &steps, "precision",
-                &precision, nullptr);
+                &precision, "batch", &batch, nullptr);
+  EXPECT_TRUE (batch);
   EXPECT_EQ (chunk, 0);
   EXPECT_EQ (steps, 1);
   EXPECT_STREQ (precision, "float32");
   ASSERT_TRUE (gst_preset_load_preset (preset, "realtime"));
-  g_object_get (preset, "chunk-duration", &chunk, nullptr);
+  g_object_get (preset, "chunk-duration", &chunk, "batch", &batch, nullptr);
   EXPECT_EQ (chunk, -1);
+  EXPECT_FALSE (batch);
   ASSERT_TRUE (p.run ()) << p.error.text;
   EXPECT_FALSE (gst_preset_load_preset (preset, "no such preset"));
 }
