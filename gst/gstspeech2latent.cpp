@@ -774,7 +774,7 @@ gst_speech2latent_get_property (GObject *object, guint id, GValue *value,
   case PROP_STATS:
     g_value_take_boxed (value, priv->stats.to_structure (
                                    "daetalker-stats", "frames",
-                                   avatar ? avatar->info ().device.c_str () : "",
+                                   avatar ? avatar->info ().speech_device.c_str () : "",
                                    avatar ? avatar->info ().precision.c_str () : ""));
     break;
   default:

@@ -26,7 +26,7 @@
 namespace daetalker {
 
 // Raised whenever a virtual function is added, removed or changes meaning.
-constexpr int engine_abi = 5;
+constexpr int engine_abi = 6;
 
 enum class ErrorCode {
   not_found,   // a file or folder is missing
@@ -226,10 +226,11 @@ struct Idle {
 struct AvatarInfo {
   std::string name;
   std::string path;
-  std::string hash;         // identifies the autoencoder's weights (hex)
-  std::string encoder_hash; // SpeechEncoderInfo::hash of the encoder it was trained on
-  std::string device;       // where it runs
-  std::string precision;    // how it runs
+  std::string hash;          // identifies the autoencoder's weights (hex)
+  std::string encoder_hash;  // SpeechEncoderInfo::hash of the encoder it was trained on
+  std::string device;        // where its pictures are drawn
+  std::string precision;     // how they are
+  std::string speech_device; // where its latents are computed
   std::string license;
   int width = 0;
   int height = 0;

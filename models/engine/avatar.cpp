@@ -21,7 +21,8 @@ namespace {
 class TorchRenderer : public Renderer {
 public:
   TorchRenderer (std::shared_ptr<FaceDecoder> decoder, const AvatarInfo &info)
-      : decoder_ (std::move (decoder)), path_ (info.path), steps_ (info.steps)
+      : use_ (info.device), decoder_ (std::move (decoder)), path_ (info.path),
+        steps_ (info.steps)
   {
   }
 
@@ -74,6 +75,7 @@ private:
                  "Choose steps from " + list);
   }
 
+  const DeviceUse use_;
   std::shared_ptr<FaceDecoder> decoder_;
   const std::string path_;
   const std::vector<int> steps_;
@@ -173,7 +175,7 @@ public:
 
   std::unique_ptr<LatentStream> open_stream (const Window *window) override
   {
-    return daetalker::open_latent_stream (speech2latent_, placement_,
+    return daetalker::open_latent_stream (speech2latent_, speech_placement_,
                                           window ? *window : info_.window, info_.path);
   }
 
@@ -196,7 +198,9 @@ private:
     speech2latent_ = Speech2Latent (config);
     load_weights (*speech2latent_, weights, file);
     info_.latent_deviation = speech2latent_->latent_deviation ();
-    speech2latent_->to (placement_.device);
+    speech_placement_ = placement_for_speech (placement_, numbers_in (*speech2latent_));
+    info_.speech_device = speech_placement_.device_name ();
+    speech2latent_->to (speech_placement_.device);
     speech2latent_->eval ();
     settle (*speech2latent_);
   }
@@ -258,6 +262,7 @@ private:
 
   const Bundle bundle_;
   const Placement placement_;
+  Placement speech_placement_;
   AvatarInfo info_;
   const OpenEncoder open_encoder_;
   std::shared_ptr<FaceDecoder> decoder_;

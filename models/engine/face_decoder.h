@@ -24,8 +24,9 @@ public:
   // `stop` of each of them says so.
   void decode (const float *latent, int steps, const ImageView &out, const Stop &stop);
 
-  // Several pictures at the same time, one to a thread, each as decode () makes it: small
-  // layers are not worth the threads' waiting for one another.
+  // Several pictures at the same time, each as decode () makes it: on a GPU in one
+  // evaluation; on the CPU one to a thread, since small layers are not worth the threads'
+  // waiting for one another.
   void decode_all (const std::vector<Drawing> &drawings, int steps, const Stop &stop);
 
   // See Renderer.
@@ -45,6 +46,8 @@ private:
     bool unwanted () const { return stop && stop (); }
   };
 
+  void decode_together (const std::vector<Drawing> &drawings, int steps,
+                        const Stop &stop);
   void decode_alone (const Drawing &drawing, int steps, const Stop &stop);
   void decode_batch (const std::vector<Request *> &batch);
   torch::Tensor sample (const torch::Tensor &z, int steps);
@@ -53,11 +56,11 @@ private:
   torch::Tensor evaluate_last_step (const torch::Tensor &z);
   void write_aside (const torch::Tensor &picture);
 
+  std::unique_ptr<DecoderDevice> device_; // first: its memory is in use by what follows
   UNet unet_;
   torch::Tensor noise_;       // [1, 3, H, W]
   UNetImpl::Start last_step_; // from the noise, at the last of the diffusion's steps
   Prediction prediction_;
-  std::unique_ptr<DecoderDevice> device_;
   Combiner<Request> combiner_;
 };
 

@@ -78,7 +78,7 @@ private:
   void compute (Chunk chunk, const float *rows, std::size_t count,
                 const PoseControl &control, std::vector<LatentFrame> &out)
   {
-    const Computation computation;
+    const Computation computation (placement_);
     Speech2LatentImpl::Past *past = past_ ? &*past_ : nullptr;
     if (past != nullptr) { // no frame sees a later one
       chunk.window_end = chunk.end;

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <map>
+#include <mutex>
 #include <thread>
 
 namespace daetalker {
@@ -45,13 +47,29 @@ torch::Device
 choose_device (const std::string &wanted)
 {
   const std::vector<std::string> devices = available_devices ();
-  if (wanted == "auto" || wanted.empty ())
-    return torch::Device (devices.size () > 1 ? devices[1] : devices[0]);
-  const std::string name = wanted == "cuda" ? "cuda:0" : wanted;
-  if (std::find (devices.begin (), devices.end (), name) == devices.end ())
+  const std::vector<std::string> gpus (devices.begin () + 1, devices.end ());
+  const bool any = wanted == "auto" || wanted.empty ();
+  if (!gpus.empty () && (any || wanted == "cuda"))
+    return torch::Device (least_used (gpus));
+  if (any)
+    return torch::Device (devices[0]);
+  if (std::find (devices.begin (), devices.end (), wanted) == devices.end ())
     throw Error (ErrorCode::no_device, "device " + wanted, "it does not exist here",
                  "Choose auto or one of: " + joined (devices));
-  return torch::Device (name);
+  return torch::Device (wanted);
+}
+
+// How many renderers draw on each device.
+struct Uses {
+  std::mutex mutex;
+  std::map<std::string, int> of;
+};
+
+Uses &
+uses ()
+{
+  static Uses *all = new Uses; // streams may outlive static objects
+  return *all;
 }
 
 torch::ScalarType
@@ -98,6 +116,28 @@ available_devices ()
   return devices;
 }
 
+DeviceUse::DeviceUse (const std::string &device) : device_ (device)
+{
+  const std::lock_guard<std::mutex> lock (uses ().mutex);
+  uses ().of[device_]++;
+}
+
+DeviceUse::~DeviceUse ()
+{
+  const std::lock_guard<std::mutex> lock (uses ().mutex);
+  uses ().of[device_]--;
+}
+
+std::string
+least_used (const std::vector<std::string> &devices)
+{
+  const std::lock_guard<std::mutex> lock (uses ().mutex);
+  return *std::min_element (devices.begin (), devices.end (),
+                            [] (const std::string &one, const std::string &other) {
+                              return uses ().of[one] < uses ().of[other];
+                            });
+}
+
 Placement
 choose_placement (const DeviceOptions &options)
 {
@@ -105,6 +145,16 @@ choose_placement (const DeviceOptions &options)
   placement.device = choose_device (options.device);
   placement.type = choose_type (options.precision, placement.device);
   return placement;
+}
+
+Placement
+placement_for_speech (const Placement &chosen, std::int64_t numbers)
+{
+  constexpr std::int64_t small = 16'000'000;
+  if (chosen.device.is_cpu () || numbers > small)
+    return chosen;
+  const bool exact = chosen.type == torch::kFloat || !has_fast_bfloat16 ();
+  return {torch::kCPU, exact ? torch::kFloat : torch::kBFloat16, 1};
 }
 
 void
@@ -126,9 +176,9 @@ thread_limit ()
   return int (std::max (std::thread::hardware_concurrency (), 1u));
 }
 
-Computation::Computation ()
+Computation::Computation (const Placement &placement)
 {
-  const int threads = thread_count;
+  const int threads = placement.threads > 0 ? placement.threads : int (thread_count);
   if (threads > 0 && at::get_num_threads () != threads)
     at::set_num_threads (threads);
 }

@@ -79,7 +79,7 @@ private:
   void compute (const Chunk &chunk, const float *samples, std::size_t count,
                 std::vector<float> &features)
   {
-    const Computation computation;
+    const Computation computation (placement_);
     const torch::Tensor wave =
         torch::from_blob (const_cast<float *> (samples), {1, std::int64_t (count)})
             .to (placement_.device);
@@ -119,12 +119,13 @@ public:
   TorchSpeechEncoder (std::shared_ptr<SpeechEncoderNet> net, const std::string &folder,
                       const std::map<std::string, std::string> &files, int layer,
                       const Placement &placement)
-      : net_ (std::move (net)), placement_ (placement),
+      : net_ (std::move (net)),
+        placement_ (placement_for_speech (placement, net_->numbers ())),
         layer_ (net_->resolve_layer (layer)), folder_ (folder)
   {
     info_.name = std::filesystem::path (folder).filename ();
     info_.hash = speech_encoder_hash (files, layer_);
-    info_.device = placement.device_name ();
+    info_.device = placement_.device_name ();
     info_.sample_rate = net_->sampling_rate ();
     info_.hop = net_->hop ();
     info_.feature_size = net_->feature_size (layer_);
@@ -179,7 +180,8 @@ load_encoder_net (const std::string &folder, const Placement &placement)
   // No InferenceMode: the weights may serve training in the same process.
   const torch::NoGradGuard no_grad;
   std::shared_ptr<SpeechEncoderNet> net = make_speech_encoder (folder);
-  net->to (placement.device, placement.type);
+  const Placement own = placement_for_speech (placement, net->numbers ());
+  net->to (own.device, own.type);
   return net;
 }
 

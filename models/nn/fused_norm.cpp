@@ -2,6 +2,9 @@
 #include "models/nn/fused_norm.h"
 
 #include "models/nn/lanes.h"
+#ifdef DAETALKER_CUDA
+#include "models/nn/cuda/fused_norm.h"
+#endif
 
 #include <ATen/Parallel.h>
 #include <cmath>
@@ -317,6 +320,13 @@ norm_modulate_silu (const torch::Tensor &x, const torch::Tensor &scale,
 {
   TORCH_CHECK (x.dim () == 4 && scale.dim () == 2 && shift.dim () == 2,
                "norm_modulate_silu: expects [B,C,H,W], [B,C], [B,C]");
+#ifdef DAETALKER_CUDA
+  const bool wants_gradient =
+      at::GradMode::is_enabled () &&
+      (x.requires_grad () || scale.requires_grad () || shift.requires_grad ());
+  if (x.is_cuda () && !wants_gradient)
+    return norm_modulate_silu_cuda (x, scale, shift, groups, eps);
+#endif
   if (!x.is_cpu () ||
       (x.scalar_type () != torch::kFloat && x.scalar_type () != torch::kBFloat16)) {
     torch::Tensor y = torch::group_norm (x.to (torch::kFloat), groups, {}, {}, eps);

@@ -66,6 +66,8 @@ public:
     return net_.forward (wave);
   }
 
+  std::int64_t numbers () const override { return 0; }
+
   void to (torch::Device device, torch::ScalarType) override { net_.to (device); }
 
 private:
@@ -115,6 +117,8 @@ public:
   }
 
   // In float32 whatever the type: it is small, and log-mel's range is large.
+  std::int64_t numbers () const override { return numbers_in (*net_); }
+
   void to (torch::Device device, torch::ScalarType) override
   {
     net_->to_device (device);
@@ -144,6 +148,8 @@ public:
   {
     return net_->forward (wave, resolve_layer (layer)).to (torch::kFloat32);
   }
+
+  std::int64_t numbers () const override { return numbers_in (*net_); }
 
   void to (torch::Device device, torch::ScalarType type) override
   {

@@ -6,6 +6,7 @@
 
 #include "models/nn/speech_config.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <torch/types.h>
@@ -51,6 +52,9 @@ public:
   {
     return nullptr;
   }
+
+  // In its parameters.
+  virtual std::int64_t numbers () const = 0;
 
   // The log-mel front end computes in float32 whatever the type.
   virtual void to (torch::Device device, torch::ScalarType type) = 0;

@@ -86,6 +86,15 @@ require_size (double needed, const TensorMap &tensors, const std::string &file,
                  "Use the weights and the configuration of one model");
 }
 
+std::int64_t
+numbers_in (const torch::nn::Module &module)
+{
+  std::int64_t numbers = 0;
+  for (const torch::Tensor &parameter : module.parameters ())
+    numbers += parameter.numel ();
+  return numbers;
+}
+
 TensorMap
 named_weights (const torch::nn::Module &module)
 {

@@ -23,6 +23,9 @@ void load_weights (torch::nn::Module &module, const TensorMap &tensors,
 void require_size (double needed, const TensorMap &tensors, const std::string &file,
                    const std::string &shape_file);
 
+// In all parameters together.
+std::int64_t numbers_in (const torch::nn::Module &module);
+
 // Every parameter and buffer by its full name, sharing memory with the module.
 TensorMap named_weights (const torch::nn::Module &module);
 

@@ -116,7 +116,7 @@ read_bundle (const std::string &path, bool allow_unconsented)
     avatar.name = root.at ("name");
     avatar.path = path;
     avatar.license = root.at ("license");
-    avatar.device = "cpu";
+    avatar.device = avatar.speech_device = "cpu";
     avatar.width = root.at ("width");
     avatar.height = root.at ("height");
     avatar.fps = {root.at ("fps").at (0), root.at ("fps").at (1)};

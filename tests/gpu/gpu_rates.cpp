@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // Pictures a second on a GPU, by shape of the UNet, precision and steps, into NV12 in the
-// GPU's memory:
+// GPU's memory: one by one, as a live stream draws them, and as many at once as a file's:
 //
 //   gpu_rates [DEVICE]      (default: cuda:0; cpu works too, slowly)
 //
@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <iostream>
 #include <torch/utils.h>
 
@@ -24,13 +25,17 @@ struct Shape {
   Prediction prediction;
 };
 
-// The shipped avatar's, and the paper's.
+// The shipped avatar's, the one that `daetalker train` makes by its defaults, the
+// paper's.
 std::vector<Shape>
 shapes ()
 {
-  const AutoencoderConfig live = eigenface_autoencoder (64),
+  AutoencoderConfig shipped = eigenface_autoencoder (32);
+  shipped.unet.channel_mult = {1, 1, 2};
+  const AutoencoderConfig wide = eigenface_autoencoder (64),
                           paper = ffhq256_autoencoder ();
-  return {{"eigenfaces, 64 wide", live.unet, live.prediction},
+  return {{"eigenfaces, 32 32 64", shipped.unet, shipped.prediction},
+          {"eigenfaces, 64 128 192", wide.unet, wide.prediction},
           {"ffhq256", paper.unet, paper.prediction}};
 }
 
@@ -46,64 +51,79 @@ random_decoder (const Shape &shape, const Placement &placement)
   return FaceDecoder (unet, torch::randn ({3, side, side}), shape.prediction, placement);
 }
 
-// NV12 in the memory of `device`.
-class Target {
+// `count` pictures, NV12 in the memory of `device`.
+class Targets {
 public:
-  Target (int side, const torch::Device &device)
-      : memory_ (torch::empty ({side * side * 3 / 2},
+  Targets (int count, int side, const torch::Device &device)
+      : memory_ (torch::empty ({count, side * side * 3 / 2},
                                torch::dtype (torch::kByte).device (device)))
   {
-    view_.format = PixelFormat::nv12;
-    view_.device_memory = device.is_cuda ();
-    view_.width = view_.height = side;
-    view_.stride = {side, side, 0};
-    auto *bytes = memory_.data_ptr<std::uint8_t> ();
-    view_.plane = {bytes, bytes + std::ptrdiff_t (side) * side, nullptr};
+    for (int i = 0; i < count; i++) {
+      ImageView view;
+      view.format = PixelFormat::nv12;
+      view.device_memory = device.is_cuda ();
+      view.width = view.height = side;
+      view.stride = {side, side, 0};
+      auto *bytes = memory_[i].data_ptr<std::uint8_t> ();
+      view.plane = {bytes, bytes + std::ptrdiff_t (side) * side, nullptr};
+      views_.push_back (view);
+    }
   }
 
-  const ImageView &view () const { return view_; }
+  const std::vector<ImageView> &views () const { return views_; }
 
 private:
   torch::Tensor memory_;
-  ImageView view_;
+  std::vector<ImageView> views_;
 };
 
+// Of `draw`, which draws `count`.
 double
-pictures_per_second (FaceDecoder &decoder, const Target &target, int size, int steps)
+pictures_per_second (const std::function<void ()> &draw, int count)
 {
   using Clock = std::chrono::steady_clock;
-  const std::vector<float> latent (std::size_t (size), 0.1f);
-  const auto draw = [&] {
-    decoder.decode (latent.data (), steps, target.view (), {});
-  };
   draw (); // recorded now
   int pictures = 0;
   const Clock::time_point start = Clock::now ();
   double seconds = 0;
-  while (pictures < 3 || seconds < 2) {
+  while (seconds < 1) {
     draw ();
-    pictures++;
+    pictures += count;
     seconds = std::chrono::duration<double> (Clock::now () - start).count ();
   }
   return pictures / seconds;
 }
 
 void
+print_row (const Shape &shape, const std::string &device, const char *precision)
+{
+  const Placement placement = choose_placement ({device, precision, 0});
+  FaceDecoder decoder = random_decoder (shape, placement);
+  const std::vector<float> latent (std::size_t (shape.config.style_channels), 0.1f);
+  const int together = decoder.at_once ();
+  const Targets targets (together, shape.config.image_size, placement.device);
+  std::vector<Drawing> drawings;
+  for (const ImageView &view : targets.views ())
+    drawings.push_back ({latent.data (), view});
+  for (const int steps : {1, 5, 20, 100}) {
+    const double single = pictures_per_second (
+        [&] { decoder.decode (latent.data (), steps, targets.views ()[0], {}); }, 1);
+    const double many =
+        pictures_per_second ([&] { decoder.decode_all (drawings, steps, {}); }, together);
+    std::printf ("%-24s %-9s %6d %12.2f %12.2f\n", shape.name, precision, steps, single,
+                 many);
+    std::fflush (stdout);
+  }
+}
+
+void
 print_rates (const std::string &device)
 {
-  std::printf ("%-20s %-9s %6s %12s\n", "shape", "precision", "steps", "pictures/s");
+  std::printf ("%-24s %-9s %6s %12s %12s\n", "shape", "precision", "steps", "pictures/s",
+               "together");
   for (const Shape &shape : shapes ())
-    for (const char *precision : {"float32", "bfloat16", "float16"}) {
-      const Placement placement = choose_placement ({device, precision, 0});
-      FaceDecoder decoder = random_decoder (shape, placement);
-      const Target target (shape.config.image_size, placement.device);
-      for (const int steps : {1, 5, 20, 100}) {
-        std::printf (
-            "%-20s %-9s %6d %12.2f\n", shape.name, precision, steps,
-            pictures_per_second (decoder, target, shape.config.style_channels, steps));
-        std::fflush (stdout);
-      }
-    }
+    for (const char *precision : {"float32", "bfloat16", "float16"})
+      print_row (shape, device, precision);
 }
 
 } // namespace

@@ -135,7 +135,7 @@ TEST (NetworkTiming, CountsWhatTheUNetIsMadeOf)
                                      3 * block (32, 32) + // down and middle
                                      2 * block (64, 32) + // up, with laterals
                                      conv * 32 * 3;       // head
-  const EvaluationTime time = time_unet (config, "float32", 1);
+  const EvaluationTime time = time_unet (config, {"cpu", "float32", 1});
   EXPECT_DOUBLE_EQ (time.gflop, 2e-9 * double (multiply_adds));
   EXPECT_GE (time.rounds, 5);
   EXPECT_GT (time.ms, 0);
@@ -144,9 +144,9 @@ TEST (NetworkTiming, CountsWhatTheUNetIsMadeOf)
 
 TEST (NetworkTiming, FloatIsTimedFirstAndTheFastPrecisionToo)
 {
-  const auto precisions = precisions_to_time ();
+  const auto precisions = precisions_to_time ({});
   EXPECT_EQ (precisions.front (), "float32");
-  EXPECT_EQ (precisions.back (), fast_precision ());
+  EXPECT_EQ (precisions.back (), chosen_precision ({}));
   EXPECT_EQ (network_threads (3), 3);
   EXPECT_GE (network_threads (0), 1);
 }

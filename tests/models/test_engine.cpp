@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/engine/placement.h"
 #include "models/engine/torch_engine.h"
 #include "models/nn/logmel_conformer.h"
 #include "models/nn/speech_encoder.h"
@@ -158,6 +159,36 @@ some_latent (int seed)
 }
 
 } // namespace
+
+TEST (EnginePlacement, SmallSpeechNetworksStayOnTheCpuBesideAGpu)
+{
+  const Placement gpu = {torch::Device ("cuda:1"), torch::kHalf, 0};
+  const Placement beside = placement_for_speech (gpu, 5'000'000);
+  EXPECT_TRUE (beside.device.is_cpu ());
+  EXPECT_NE (beside.type, torch::kHalf) << "no CPU is quick in it";
+  EXPECT_EQ (beside.threads, 1);
+  EXPECT_EQ (placement_for_speech ({gpu.device, torch::kFloat, 0}, 5'000'000).type,
+             torch::kFloat);
+  EXPECT_EQ (placement_for_speech (gpu, 90'000'000).device, gpu.device);
+  const Placement cpu = {torch::kCPU, torch::kFloat, 0};
+  EXPECT_EQ (placement_for_speech (cpu, 5'000'000).threads, 0) << "the engine's";
+}
+
+TEST_F (EngineTest, RenderersAreCountedByDevice)
+{
+  const auto avatar = open ();
+  const std::vector<std::string> devices = {"cpu", "cuda:0", "cuda:1"};
+  EXPECT_EQ (least_used (devices), "cpu");
+  auto renderer = avatar->open_renderer ();
+  EXPECT_EQ (least_used (devices), "cuda:0");
+  {
+    const DeviceUse another ("cuda:0");
+    EXPECT_EQ (least_used (devices), "cuda:1");
+  }
+  EXPECT_EQ (least_used (devices), "cuda:0");
+  renderer = nullptr;
+  EXPECT_EQ (least_used (devices), "cpu");
+}
 
 TEST_F (EngineTest, SaysWhatItIs)
 {

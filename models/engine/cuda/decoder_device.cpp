@@ -92,16 +92,35 @@ check (cudaError_t result, const char *task)
                  "log says why");
 }
 
+// A stream that is nobody else's: LibTorch's own are 32 in all, and a recording is spoilt
+// by whatever else is asked of its stream.
+class OwnStream {
+public:
+  explicit OwnStream (c10::DeviceIndex device)
+  {
+    const c10::cuda::CUDAGuard guard (device);
+    check (cudaStreamCreateWithFlags (&stream_, cudaStreamNonBlocking),
+           "making a stream");
+  }
+
+  ~OwnStream () { cudaStreamDestroy (stream_); }
+
+  OwnStream (const OwnStream &) = delete;
+  OwnStream &operator= (const OwnStream &) = delete;
+
+  cudaStream_t get () const { return stream_; }
+
+private:
+  cudaStream_t stream_ = nullptr;
+};
+
 class CudaDecoderDevice : public DecoderDevice {
 public:
   explicit CudaDecoderDevice (const Placement &placement)
-      : stream_ (c10::cuda::getStreamFromPool (false, placement.device.index ())),
+      : own_ (placement.device.index ()), stream_ (c10::cuda::getStreamFromExternal (
+                                              own_.get (), placement.device.index ())),
         records_ (may_record ()), pool_ (at::cuda::graph_pool_handle ())
   {
-    // What was loaded so far came through the device's default stream.
-    at::cuda::CUDAEvent loaded;
-    loaded.record (c10::cuda::getDefaultCUDAStream (placement.device.index ()));
-    loaded.block (stream_);
   }
 
   // What recordings held is nobody else's until the allocator is told; of a GPU that was
@@ -117,7 +136,10 @@ public:
 
   void run (const std::function<void ()> &work) override
   {
+    const std::lock_guard<std::mutex> lock (running_);
     const c10::cuda::CUDAStreamGuard guard (stream_);
+    if (!std::exchange (ran_, true))
+      wait_for_what_was_loaded ();
     work ();
   }
 
@@ -195,6 +217,14 @@ private:
     done.synchronize ();
   }
 
+  // Through the device's default stream, by the first run () at the latest.
+  void wait_for_what_was_loaded ()
+  {
+    at::cuda::CUDAEvent loaded;
+    loaded.record (c10::cuda::getDefaultCUDAStream (stream_.device_index ()));
+    loaded.block (stream_);
+  }
+
   // Asking costs nothing: without it all of a frame's steps would be asked for at once,
   // and nobody could stop them.
   void wait_for_the_last_but_one ()
@@ -207,10 +237,13 @@ private:
   // A thread that waits leaves its core to others.
   static constexpr unsigned sleeping = cudaEventDisableTiming | cudaEventBlockingSync;
 
+  const OwnStream own_;
   const c10::cuda::CUDAStream stream_;
   const bool records_;
   const at::cuda::MempoolId_t pool_;
-  std::mutex alone_; // held while something is asked of stream_ outside of run ()
+  std::mutex running_; // held in run (): streams warm up while others draw
+  bool ran_ = false;   // ... which is for it alone
+  std::mutex alone_;   // held while something is asked of stream_ outside of run ()
   at::cuda::CUDAEvent started_[2] = {at::cuda::CUDAEvent (sleeping),
                                      at::cuda::CUDAEvent (sleeping)};
   unsigned evaluations_ = 0;

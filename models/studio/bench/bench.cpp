@@ -46,7 +46,7 @@ request_of (const BenchOptions &options)
                  "Give a file with speech");
   request.samples = std::size_t (std::llround (options.seconds * speech_rate));
   request.steps = options.steps;
-  request.threads = options.threads;
+  request.device = options.device;
   request.allow_unconsented = options.allow_unconsented;
   return request;
 }
@@ -158,21 +158,23 @@ bench_ffhq256 (const BenchOptions &options)
 {
   const UNetConfig shape = ffhq256_autoencoder ().unet;
   json figures = json::object ();
-  for (const std::string &precision : precisions_to_time ())
-    figures[precision] = json_of (time_unet (shape, precision, options.threads));
+  for (const std::string &precision : precisions_to_time (options.device)) {
+    DeviceOptions device = options.device;
+    device.precision = precision;
+    figures[precision] = json_of (time_unet (shape, device));
+  }
   return figures;
 }
 
 json
 bench_peak (const PipelineRequest &request)
 {
-  const std::string precision = fast_precision ();
   const EvaluationTime renderer = time_renderer (
-      request.avatar, request.steps, request.threads, request.allow_unconsented);
-  const ConvolutionPeak peak = find_convolution_peak (precision, request.threads);
+      request.avatar, request.steps, request.device, request.allow_unconsented);
+  const ConvolutionPeak peak = find_convolution_peak (request.device);
   json convolution = json_of (peak.time);
   convolution["shape"] = peak.shape;
-  return {{"precision", precision},
+  return {{"precision", chosen_precision (request.device)},
           {"renderer", json_of (renderer)},
           {"convolution", convolution},
           {"share", renderer.gflop_per_s () / peak.time.gflop_per_s ()}};
@@ -198,7 +200,7 @@ run_bench (const BenchOptions &options)
        {{"avatar", request.avatar},
         {"audio", options.audio},
         {"steps", options.steps},
-        {"threads", network_threads (options.threads)}}}};
+        {"threads", network_threads (options.device.threads)}}}};
   // First: the process's memory is the pipeline's alone until then.
   figures["pipeline"] = bench_pipeline (request);
   if (options.live_seconds > 0)

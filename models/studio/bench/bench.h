@@ -4,6 +4,8 @@
 // figure is.
 #pragma once
 
+#include "models/engine.h"
+
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -14,8 +16,8 @@ struct BenchOptions {
   std::string avatar;  // folder or name; empty: the one that ships
   std::string audio;   // any container that GStreamer decodes; empty: made_speech()
   double seconds = 10; // of speech; a shorter file is repeated
-  int threads = 0;     // 0: as LibTorch chooses
-  int steps = 1;       // DDIM evaluations
+  DeviceOptions device;
+  int steps = 1; // DDIM evaluations
   bool allow_unconsented = false;
   bool ffhq256 = false;     // the published UNet's shape too
   bool peak = false;        // the renderer beside the fastest convolution

@@ -21,8 +21,14 @@ add_bench_command (CLI::App &app)
                     "Seconds of speech; a shorter file is repeated")
       ->check (CLI::Range (0.1, 86400.0))
       ->capture_default_str ();
+  command->add_option ("--device", options->device.device, "auto, cpu, cuda or cuda:N")
+      ->capture_default_str ();
   command
-      ->add_option ("--threads", options->threads,
+      ->add_option ("--precision", options->device.precision,
+                    "auto, float32, bfloat16 or float16")
+      ->capture_default_str ();
+  command
+      ->add_option ("--threads", options->device.threads,
                     "Threads of the networks (default: LibTorch's choice)")
       ->check (CLI::Range (1, 1024));
   command->add_option ("--steps", options->steps, "DDIM evaluations for each frame")

@@ -86,8 +86,9 @@ LivePipeline::LivePipeline (const PipelineRequest &request)
       viewer_ (element_of (pipeline_, "viewer"))
 {
   g_object_set (face_.get (), "avatar", request.avatar.c_str (), "steps", request.steps,
-                "threads", request.threads, "allow-unconsented",
-                gboolean (request.allow_unconsented), nullptr);
+                "device", request.device.device.c_str (), "precision",
+                request.device.precision.c_str (), "threads", request.device.threads,
+                "allow-unconsented", gboolean (request.allow_unconsented), nullptr);
   g_signal_connect (viewer_.get (), "handoff", G_CALLBACK (on_picture), this);
 }
 

@@ -22,10 +22,10 @@ constexpr std::size_t least_rounds = 5;
 constexpr double least_seconds = 0.5;
 
 Placement
-placement_of (const std::string &precision, int threads)
+placement_of (const DeviceOptions &device)
 {
-  set_thread_count (threads);
-  return choose_placement ({"auto", precision, threads});
+  set_thread_count (device.threads);
+  return choose_placement (device);
 }
 
 double
@@ -112,24 +112,24 @@ network_threads (int threads)
 }
 
 std::string
-fast_precision ()
+chosen_precision (const DeviceOptions &device)
 {
-  return choose_placement ({}).precision_name ();
+  return choose_placement (device).precision_name ();
 }
 
 std::vector<std::string>
-precisions_to_time ()
+precisions_to_time (const DeviceOptions &device)
 {
   std::vector<std::string> precisions = {"float32"};
-  if (fast_precision () != precisions.front ())
-    precisions.push_back (fast_precision ());
+  if (chosen_precision (device) != precisions.front ())
+    precisions.push_back (chosen_precision (device));
   return precisions;
 }
 
 EvaluationTime
-time_unet (const UNetConfig &config, const std::string &precision, int threads)
+time_unet (const UNetConfig &config, const DeviceOptions &device)
 {
-  const Placement placement = placement_of (precision, threads);
+  const Placement placement = placement_of (device);
   UNet unet = random_unet (config, placement);
   const Computation computation;
   const auto x = torch::randn ({1, 3, config.image_size, config.image_size});
@@ -142,19 +142,19 @@ time_unet (const UNetConfig &config, const std::string &precision, int threads)
 }
 
 EvaluationTime
-time_renderer (const std::string &avatar, int steps, int threads, bool allow_unconsented)
+time_renderer (const std::string &avatar, int steps, const DeviceOptions &device,
+               bool allow_unconsented)
 {
-  const auto opened =
-      torch_engine ().open_avatar (avatar, {"auto", "auto", threads}, allow_unconsented);
+  const auto opened = torch_engine ().open_avatar (avatar, device, allow_unconsented);
   const auto renderer = opened->open_renderer ();
   // One evaluation, on this thread.
   return time_evaluation ([&] { renderer->warm_up (steps); });
 }
 
 ConvolutionPeak
-find_convolution_peak (const std::string &precision, int threads)
+find_convolution_peak (const DeviceOptions &device)
 {
-  const Placement placement = placement_of (precision, threads);
+  const Placement placement = placement_of (device);
   const Computation computation;
   ConvolutionPeak peak;
   for (const ConvolutionShape &shape : well_shaped) {

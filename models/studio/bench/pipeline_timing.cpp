@@ -66,8 +66,9 @@ TimedPipeline::TimedPipeline (const PipelineRequest &request)
 {
   face_ = element_of (pipeline_, "face");
   g_object_set (face_.get (), "avatar", request.avatar.c_str (), "steps", request.steps,
-                "threads", request.threads, "allow-unconsented",
-                gboolean (request.allow_unconsented), nullptr);
+                "device", request.device.device.c_str (), "precision",
+                request.device.precision.c_str (), "threads", request.device.threads,
+                "allow-unconsented", gboolean (request.allow_unconsented), nullptr);
   GstAppSrcCallbacks callbacks = {};
   callbacks.need_data = on_need_data;
   gst_app_src_set_callbacks (GST_APP_SRC (element_of (pipeline_, "speech").get ()),

@@ -3,6 +3,8 @@
 // How fast speech becomes a face: daetalkerbin, fed as fast as it takes.
 #pragma once
 
+#include "models/engine.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -17,7 +19,7 @@ struct PipelineRequest {
   std::vector<std::int16_t> speech; // 16 kHz, mono; not empty
   std::size_t samples = 0;          // to play: of `speech`, repeated if need be
   int steps = 1;
-  int threads = 0; // 0: as LibTorch chooses
+  DeviceOptions device;
   bool allow_unconsented = false;
 };
 
