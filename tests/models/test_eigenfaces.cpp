@@ -143,7 +143,7 @@ TEST_F (EigenfacesTest, TheUNetCompletesThePictureThatZStandsFor)
   EXPECT_LT (largest (unet->forward_from (start, z)[0] - unet (x, t, z)[0]), 1e-4);
   // One z for a whole batch is the same as each its own.
   const Tensor first = z.slice (0, 0, 1);
-  EXPECT_LT (largest (unet (x, t, first) - unet (x, t, first.expand ({2, -1}))), 1e-5);
+  EXPECT_LT (largest (unet (x, t, first) - unet (x, t, first.expand ({2, -1}))), 3e-5);
 }
 
 TEST (EigenfaceConfig, IsKeptAndHasNoEncoder)
