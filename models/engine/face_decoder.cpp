@@ -113,9 +113,9 @@ FaceDecoder::decode_together (const std::vector<Drawing> &drawings, int steps,
 int
 FaceDecoder::at_once () const
 {
-  const int threads = thread_limit ();
   if (!noise_.is_cpu ())
     return most_at_once;
+  const int threads = thread_limit ();
   return threads > 1 ? std::min (4 * threads, most_at_once) : 1;
 }
 

@@ -116,9 +116,9 @@ public:
     return is_causal_ ? std::make_unique<LogMelConformerStream> (net_, left) : nullptr;
   }
 
-  // In float32 whatever the type: it is small, and log-mel's range is large.
   std::int64_t numbers () const override { return numbers_in (*net_); }
 
+  // In float32 whatever the type: it is small, and log-mel's range is large.
   void to (torch::Device device, torch::ScalarType) override
   {
     net_->to_device (device);
