@@ -22,7 +22,7 @@ public:
 // that say which file was tried and what to install.
 daetalker::Engine &daetalker_engine_load ();
 
-// Posts `error` on the bus with the domain and code that gstreamer.md 2.13 lists:
+// Posts `error` on the bus with the domain and code of its kind:
 //   not_found   RESOURCE/NOT_FOUND       unreadable  RESOURCE/OPEN_READ
 //   corrupt     RESOURCE/READ            wrong_model LIBRARY/SETTINGS
 //   no_consent  RESOURCE/NOT_AUTHORIZED  no_device   RESOURCE/NOT_FOUND

@@ -481,11 +481,31 @@ gst_dae_render_decide_allocation (GstBaseTransform *trans, GstQuery *query)
 
 // ---- frames ------------------------------------------------------------------
 
+// The base class says nothing.
+static GstFlowReturn
+gst_dae_render_prepare_output_buffer (GstBaseTransform *trans, GstBuffer *input,
+                                      GstBuffer **output)
+{
+  const GstFlowReturn flow =
+      GST_BASE_TRANSFORM_CLASS (parent_class)->prepare_output_buffer (trans, input, output);
+  if (flow == GST_FLOW_ERROR)
+    daetalker_post_error (
+        GST_ELEMENT (trans),
+        Error (ErrorCode::no_memory,
+               GST_DAE_RENDER (trans)->priv->on_device ? "GPU memory" : "memory",
+               "there is none for a picture", "Free some of it"),
+        GST_MESSAGE_ERROR);
+  return flow;
+}
+
+// NONE where the stream does not count in time.
 static GstClockTime
 running_time_of (GstBaseTransform *trans, GstBuffer *input)
 {
-  return gst_segment_to_running_time (&trans->segment, GST_FORMAT_TIME,
-                                      GST_BUFFER_PTS (input));
+  return trans->segment.format == GST_FORMAT_TIME
+             ? gst_segment_to_running_time (&trans->segment, GST_FORMAT_TIME,
+                                            GST_BUFFER_PTS (input))
+             : GST_CLOCK_TIME_NONE;
 }
 
 // Of the pipeline; NONE where it does not run.
@@ -925,6 +945,8 @@ gst_dae_render_class_init (GstDaeRenderClass *klass)
   trans_class->query = GST_DEBUG_FUNCPTR (gst_dae_render_query);
   trans_class->submit_input_buffer =
       GST_DEBUG_FUNCPTR (gst_dae_render_submit_input_buffer);
+  trans_class->prepare_output_buffer =
+      GST_DEBUG_FUNCPTR (gst_dae_render_prepare_output_buffer);
   trans_class->transform = GST_DEBUG_FUNCPTR (gst_dae_render_transform);
   trans_class->generate_output = GST_DEBUG_FUNCPTR (gst_dae_render_generate_output);
 }

@@ -197,6 +197,35 @@ running_time (GstPad *pad, GstClockTime time)
              : GST_CLOCK_TIME_NONE;
 }
 
+// One by one, so that what follows sees each.
+static GstPadProbeReturn
+take_list_apart (GstPad *sink, GstPadProbeInfo *info)
+{
+  g_autoptr (GstBufferList) list = GST_PAD_PROBE_INFO_BUFFER_LIST (info);
+  info->data = nullptr;
+  GstFlowReturn flow = GST_FLOW_OK;
+  for (guint i = 0; i < gst_buffer_list_length (list) && flow == GST_FLOW_OK; i++)
+    flow = gst_pad_chain (sink, gst_buffer_ref (gst_buffer_list_get (list, i)));
+  GST_PAD_PROBE_INFO_FLOW_RETURN (info) = flow;
+  return GST_PAD_PROBE_HANDLED;
+}
+
+// What an appsrc sends often says only when it begins.
+static GstBuffer *
+with_duration (GstBuffer *buffer, GstPad *pad)
+{
+  if (GST_BUFFER_DURATION_IS_VALID (buffer))
+    return buffer;
+  g_autoptr (GstCaps) caps = gst_pad_get_current_caps (pad);
+  GstAudioInfo format;
+  if (caps == nullptr || !gst_audio_info_from_caps (&format, caps))
+    return buffer;
+  buffer = gst_buffer_make_writable (buffer);
+  GST_BUFFER_DURATION (buffer) = gst_util_uint64_scale (
+      gst_buffer_get_size (buffer) / format.bpf, GST_SECOND, format.rate);
+  return buffer;
+}
+
 // Where the sound comes in.
 static GstPadProbeReturn
 note_sound (GstPad *sink, GstPadProbeInfo *info, gpointer bin)
@@ -207,7 +236,10 @@ note_sound (GstPad *sink, GstPadProbeInfo *info, gpointer bin)
       barge_in.clear ();
     return GST_PAD_PROBE_OK;
   }
-  const GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+  if (info->type & GST_PAD_PROBE_TYPE_BUFFER_LIST)
+    return take_list_apart (sink, info);
+  GstBuffer *buffer = with_duration (GST_PAD_PROBE_INFO_BUFFER (info), sink);
+  info->data = buffer;
   if (GST_BUFFER_PTS_IS_VALID (buffer) && GST_BUFFER_DURATION_IS_VALID (buffer))
     barge_in.hear (
         running_time (sink, GST_BUFFER_PTS (buffer) + GST_BUFFER_DURATION (buffer)));
@@ -503,6 +535,10 @@ gst_dae_talker_bin_change_state (GstElement *element, GstStateChange transition)
   if (result != GST_STATE_CHANGE_FAILURE &&
       transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING)
     self->priv->silence->start ();
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
+    self->priv->silence->reset ();
+    self->priv->barge_in.clear ();
+  }
   return result;
 }
 
@@ -576,7 +612,9 @@ gst_dae_talker_bin_init (GstDaeTalkerBin *self)
   add_ghost_pad (self, priv->tee, "sink");
   g_autoptr (GstPad) sink = gst_element_get_static_pad (priv->tee, "sink");
   gst_pad_add_probe (
-      sink, GstPadProbeType (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_FLUSH),
+      sink,
+      GstPadProbeType (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST |
+                       GST_PAD_PROBE_TYPE_EVENT_FLUSH),
       note_sound, self, nullptr);
   g_autoptr (GstPad) speech = gst_element_get_static_pad (priv->speech_queue, "sink");
   priv->silence = std::make_unique<LiveSilence> (GST_ELEMENT (self), speech);
@@ -605,7 +643,7 @@ gst_dae_talker_bin_class_init (GstDaeTalkerBinClass *klass)
                                      GST_PARAM_MUTABLE_PLAYING)));
   daetalker_forward_properties (
       object_class, PROP_FIRST_FORWARDED,
-      {GST_TYPE_SPEECH_FEATURES, GST_TYPE_SPEECH2LATENT, GST_TYPE_DAE_RENDER},
+      {GST_TYPE_DAE_RENDER, GST_TYPE_SPEECH2LATENT, GST_TYPE_SPEECH_FEATURES},
       own_properties);
 
   /**

@@ -107,6 +107,7 @@ struct Private {
   AvatarSettings settings;
   MotionSettings motion;
   int look_ahead_ms = -1;
+  int look_ahead_in_use = -1; // a running stream keeps its window
   bool batch = false;
   bool streaming = false;            // PAUSED or PLAYING
   std::shared_ptr<Avatar> announced; // whose hash the source pad's caps carry
@@ -166,8 +167,8 @@ update_latency (GstSpeech2Latent *self)
   priv->latency = 0;
   priv->bounded = false;
   if (avatar != nullptr) {
-    const daetalker::Window window =
-        LatentTrack::window (avatar->info (), priv->look_ahead_ms);
+    const daetalker::Window window = LatentTrack::window (
+        avatar->info (), priv->streaming ? priv->look_ahead_in_use : priv->look_ahead_ms);
     priv->latency = LatentTrack::latency (avatar->info (), window, priv->feature_chunk,
                                           priv->rate_num, priv->rate_den);
     priv->bounded = window.chunk > 0;
@@ -200,7 +201,7 @@ open_track (GstSpeech2Latent *self)
   GST_OBJECT_LOCK (self);
   priv->announced = avatar;
   priv->streaming = true;
-  const int look_ahead_ms = priv->look_ahead_ms;
+  const int look_ahead_ms = priv->look_ahead_in_use = priv->look_ahead_ms;
   const guint seed = priv->motion.seed;
   GST_OBJECT_UNLOCK (self);
   priv->stats.clear ();
@@ -270,7 +271,7 @@ take_next_avatar (GstSpeech2Latent *self)
   if (next == nullptr)
     return;
   GST_OBJECT_LOCK (self);
-  const int look_ahead_ms = priv->look_ahead_ms;
+  const int look_ahead_ms = priv->look_ahead_in_use;
   GST_OBJECT_UNLOCK (self);
   priv->track.swap (next, LatentTrack::window (next->info (), look_ahead_ms));
   GST_INFO_OBJECT (self, "avatar %s takes over", next->info ().path.c_str ());
@@ -639,6 +640,7 @@ gst_speech2latent_sink_event (GstBaseTransform *trans, GstEvent *event)
     self->priv->live = daetalker_is_live (trans->sinkpad);
     break;
   case GST_EVENT_GAP:
+  case GST_EVENT_SEGMENT_DONE:
   case GST_EVENT_EOS:
     drain (self);
     break;
@@ -654,6 +656,19 @@ gst_speech2latent_sink_event (GstBaseTransform *trans, GstEvent *event)
     break;
   }
   return event != nullptr && parent_class->sink_event (trans, event);
+}
+
+// Poses are sought with the speech.
+static gboolean
+gst_speech2latent_src_event (GstBaseTransform *trans, GstEvent *event)
+{
+  if (GST_EVENT_TYPE (event) == GST_EVENT_SEEK) {
+    g_autoptr (GstPad) pose = gst_element_get_static_pad (GST_ELEMENT (trans), "pose");
+    if (pose != nullptr && !gst_pad_push_event (pose, gst_event_ref (event)))
+      GST_WARNING_OBJECT (trans, "the source of poses cannot be sought: they go on from "
+                                 "where they were");
+  }
+  return parent_class->src_event (trans, event);
 }
 
 static gboolean
@@ -736,11 +751,11 @@ gst_speech2latent_set_property (GObject *object, guint id, const GValue *value,
   const std::string before = priv->settings.avatar;
   if (id == PROP_BATCH)
     priv->batch = g_value_get_boolean (value);
-  else if (id != PROP_LOOK_AHEAD)
+  else if (id == PROP_LOOK_AHEAD)
+    priv->look_ahead_ms = g_value_get_int (value);
+  else
     known = priv->motion.set (id, PROP_MOTION, value) ||
             priv->settings.set (id, PROP_AVATAR, value);
-  else if (!priv->streaming) // a running stream keeps its window
-    priv->look_ahead_ms = g_value_get_int (value);
   const AvatarSettings settings = priv->settings;
   GST_OBJECT_UNLOCK (self);
   if (!known)
@@ -775,7 +790,7 @@ gst_speech2latent_get_property (GObject *object, guint id, GValue *value,
     g_value_take_boxed (value, priv->stats.to_structure (
                                    "daetalker-stats", "frames",
                                    avatar ? avatar->info ().speech_device.c_str () : "",
-                                   avatar ? avatar->info ().precision.c_str () : ""));
+                                   avatar ? avatar->info ().speech_precision.c_str () : ""));
     break;
   default:
     known = priv->motion.get (id, PROP_MOTION, value) ||
@@ -859,5 +874,6 @@ gst_speech2latent_class_init (GstSpeech2LatentClass *klass)
   trans->submit_input_buffer = GST_DEBUG_FUNCPTR (gst_speech2latent_submit_input_buffer);
   trans->generate_output = GST_DEBUG_FUNCPTR (gst_speech2latent_generate_output);
   trans->sink_event = GST_DEBUG_FUNCPTR (gst_speech2latent_sink_event);
+  trans->src_event = GST_DEBUG_FUNCPTR (gst_speech2latent_src_event);
   trans->query = GST_DEBUG_FUNCPTR (gst_speech2latent_query);
 }

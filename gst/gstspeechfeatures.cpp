@@ -517,6 +517,12 @@ gst_speech_features_sink_event (GstAudioEncoder *encoder, GstEvent *event)
   switch (GST_EVENT_TYPE (event)) {
   case GST_EVENT_GAP:
     return handle_gap (self, event);
+  case GST_EVENT_SEGMENT_DONE:
+    // The base class would keep it until more comes.
+    GST_AUDIO_ENCODER_STREAM_LOCK (self);
+    drain (self);
+    GST_AUDIO_ENCODER_STREAM_UNLOCK (self);
+    return gst_pad_push_event (encoder->srcpad, event);
   case GST_EVENT_SEGMENT:
     event = daetalker_time_segment (GST_ELEMENT (self), event);
     break;

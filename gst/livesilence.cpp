@@ -83,6 +83,15 @@ LiveSilence::stop ()
 }
 
 void
+LiveSilence::reset ()
+{
+  heard_ = GST_CLOCK_TIME_NONE;
+  filled_ = 0;
+  ended_ = silent_ = hopeless_ = false;
+  delays_.clear ();
+}
+
+void
 LiveSilence::run ()
 {
   std::unique_lock<std::mutex> lock (mutex_);
@@ -236,11 +245,7 @@ LiveSilence::on_event (GstEvent *event)
     break;
   }
   case GST_EVENT_FLUSH_STOP:
-    heard_ = GST_CLOCK_TIME_NONE;
-    filled_ = 0;
-    ended_ = silent_ = false;
-    delays_.clear ();
-    hopeless_ = false;
+    reset ();
     break;
   case GST_EVENT_GAP: {
     GstClockTime begin, duration;
@@ -282,7 +287,7 @@ LiveSilence::on_buffer (GstPadProbeInfo *info)
   if (!GST_BUFFER_PTS_IS_VALID (buffer) || !GST_BUFFER_DURATION_IS_VALID (buffer) ||
       !get_segment (&segment))
     return GST_PAD_PROBE_OK;
-  const GstClockTime begin =
+  GstClockTime begin =
       gst_segment_to_running_time (&segment, GST_FORMAT_TIME, GST_BUFFER_PTS (buffer));
   const GstClockTime end = gst_segment_to_running_time (
       &segment, GST_FORMAT_TIME, GST_BUFFER_PTS (buffer) + GST_BUFFER_DURATION (buffer));
@@ -299,9 +304,14 @@ LiveSilence::on_buffer (GstPadProbeInfo *info)
     GST_PAD_PROBE_INFO_DATA (info) = buffer;
     if (buffer == nullptr)
       return GST_PAD_PROBE_HANDLED;
+    begin = filled_;
   }
   bridge (segment, begin);
-  heard_ = end;
+  // Counted on, where it follows: the hole of one lost packet is too short to be bridged,
+  // those of several add up.
+  const bool follows = GST_CLOCK_TIME_IS_VALID (heard_) && begin <= heard_ + step &&
+                       heard_ <= begin + step;
+  heard_ = (follows ? heard_ : begin) + (end - begin);
   silent_ = false;
   return GST_PAD_PROBE_OK;
 }

@@ -31,6 +31,9 @@ public:
   void start ();
   void stop ();
 
+  // Running time starts anew.  Not while sound comes in.
+  void reset ();
+
   // Of silence at once.
   static constexpr GstClockTime step = 20 * GST_MSECOND;
 

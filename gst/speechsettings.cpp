@@ -16,7 +16,7 @@ SpeechSettings::install (GObjectClass *klass, guint first)
 {
   const auto ready =
       GParamFlags (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
-  AvatarSettings::install (klass, first);
+  AvatarSettings::install (klass, first, GST_PARAM_MUTABLE_READY);
   g_object_class_install_property (
       klass, first + Property::encoder,
       g_param_spec_string ("encoder", "Encoder",

@@ -203,6 +203,9 @@ private:
     speech2latent_->to (speech_placement_.device);
     speech2latent_->eval ();
     settle (*speech2latent_);
+    info_.speech_precision = Placement{speech_placement_.device,
+                                       speech2latent_->parameters ()[0].scalar_type (), 0}
+                                 .precision_name ();
   }
 
   void load_autoencoder (const AutoencoderConfig &config)

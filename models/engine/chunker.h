@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Cuts a stream into chunks with context on both sides (DESIGN "Streaming without
-// a seam").  Chunks lie on a fixed grid from the start of the stream and each is
-// computed from its own window alone, so the result does not depend on the sizes
-// in which the stream arrives.
+// Cuts a stream into chunks with context on both sides.  Chunks lie on a fixed grid from
+// the start of the stream and each is computed from its own window alone, so the result
+// does not depend on the sizes in which the stream arrives.
 #pragma once
 
 #include "models/engine.h"

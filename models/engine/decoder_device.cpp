@@ -3,12 +3,24 @@
 
 #include "models/engine/pixels.h"
 
+#include <c10/core/thread_pool.h>
+
+#include <future>
+
 namespace daetalker {
 namespace {
 
+// One thread draws for all streams: the memory that an evaluation takes, and OpenMP's
+// threads, would be kept for each thread that ever did.
 class CpuDecoderDevice : public DecoderDevice {
 public:
-  void run (const std::function<void ()> &work) override { work (); }
+  void run (const std::function<void ()> &work) override
+  {
+    std::packaged_task<void ()> task (work);
+    std::future<void> done = task.get_future ();
+    thread_.run ([&task] { task (); });
+    done.get ();
+  }
 
   torch::Tensor evaluate (const std::string &, const Tensors &inputs,
                           const Network &network) override
@@ -23,6 +35,9 @@ public:
                                 int (planar.size (1))),
                   out);
   }
+
+private:
+  c10::ThreadPool thread_{1};
 };
 
 } // namespace

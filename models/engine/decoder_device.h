@@ -22,8 +22,9 @@ class DecoderDevice {
 public:
   virtual ~DecoderDevice () = default;
 
-  // Runs `work`, the computation of one batch: tensors that it makes are ready for it,
-  // for later work and for write (), not for other users of the device.
+  // Runs `work`, the computation of one batch, maybe on another thread: tensors that it
+  // makes are ready for it, for later work and for write (), not for other users of the
+  // device.  Throws what `work` throws.
   virtual void run (const std::function<void ()> &work) = 0;
 
   // Within run (): a network's evaluation.  Inputs and result have the same shapes

@@ -26,6 +26,7 @@ FaceDecoder::FaceDecoder (UNet unet, const torch::Tensor &noise, Prediction pred
   const Computation computation;
   settle (*unet_);
   device_->run ([this] {
+    const Computation there;
     last_step_ = unet_->prepare (
         noise_, torch::full ({1}, diffusion_steps - 1, noise_.options ()));
   });
@@ -41,9 +42,7 @@ FaceDecoder::decode (const float *latent, int steps, const ImageView &out,
       return std::all_of (batch.begin (), batch.end (),
                           [] (const Request *one) { return one->unwanted (); });
     };
-    const Interruptible interruptible (nobody_waits);
-    const Computation computation;
-    device_->run ([&] { decode_batch (batch); });
+    device_->run ([&] { decode_batch (batch, nobody_waits); });
   });
   if (!done)
     throw Interrupted ();
@@ -85,9 +84,7 @@ void
 FaceDecoder::decode_alone (const Drawing &drawing, int steps, const Stop &stop)
 {
   Request request{drawing.latent, steps, stop, {}};
-  const Interruptible interruptible (stop);
-  const Computation computation;
-  device_->run ([&] { decode_batch ({&request}); });
+  decode_batch ({&request}, stop);
   device_->write (request.picture, drawing.out);
 }
 
@@ -102,9 +99,7 @@ FaceDecoder::decode_together (const std::vector<Drawing> &drawings, int steps,
   std::vector<Request *> batch;
   for (Request &request : requests)
     batch.push_back (&request);
-  const Interruptible interruptible (stop);
-  const Computation computation;
-  device_->run ([&] { decode_batch (batch); });
+  device_->run ([&] { decode_batch (batch, stop); });
   for (std::size_t i = 0; i < drawings.size (); i++)
     device_->write (requests[i].picture, drawings[i].out);
 }
@@ -120,8 +115,10 @@ FaceDecoder::at_once () const
 }
 
 void
-FaceDecoder::decode_batch (const std::vector<Request *> &batch)
+FaceDecoder::decode_batch (const std::vector<Request *> &batch, const Stop &stop)
 {
+  const Interruptible interruptible (stop);
+  const Computation computation;
   const auto count = static_cast<std::int64_t> (batch.size ());
   const std::int64_t size = unet_->config ().style_channels;
   torch::Tensor z = torch::empty ({count, size});
@@ -176,8 +173,8 @@ FaceDecoder::write_aside (const torch::Tensor &picture)
 void
 FaceDecoder::warm_up (int steps)
 {
-  const Computation computation;
   device_->run ([&] {
+    const Computation computation;
     const torch::Tensor z =
         torch::zeros ({1, unet_->config ().style_channels}, noise_.options ());
     const torch::Tensor picture =

@@ -48,8 +48,9 @@ private:
 
   void decode_together (const std::vector<Drawing> &drawings, int steps,
                         const Stop &stop);
+  // On the calling thread, of a CPU.
   void decode_alone (const Drawing &drawing, int steps, const Stop &stop);
-  void decode_batch (const std::vector<Request *> &batch);
+  void decode_batch (const std::vector<Request *> &batch, const Stop &stop);
   torch::Tensor sample (const torch::Tensor &z, int steps);
   torch::Tensor evaluate_step (const torch::Tensor &x, const torch::Tensor &t,
                                const torch::Tensor &z);

@@ -11,8 +11,17 @@ namespace daetalker {
 namespace {
 
 nlohmann::json
+to_json (const DatasetPiece &piece)
+{
+  return {{"name", piece.name}, {"first", piece.first}, {"frames", piece.frames}};
+}
+
+nlohmann::json
 to_json (const DatasetClip &clip)
 {
+  auto pieces = nlohmann::json::array ();
+  for (const DatasetPiece &piece : clip.pieces)
+    pieces.push_back (to_json (piece));
   return {
       {"name", clip.name},
       {"source", clip.source},
@@ -21,7 +30,7 @@ to_json (const DatasetClip &clip)
       {"samples", clip.samples},
       {"source_size", {clip.source_size.width, clip.source_size.height}},
       {"crop", {clip.crop.x, clip.crop.y, clip.crop.width, clip.crop.height}},
-      {"prepared", clip.prepared},
+      {"pieces", pieces},
       {"refused", clip.refused},
       {"notes", clip.notes},
       {"measures", clip.measures ? nlohmann::json (*clip.measures) : nullptr},
@@ -41,7 +50,9 @@ from_json (const nlohmann::json &json)
   clip.source_size = {size[0], size[1]};
   const auto crop = json.at ("crop").get<std::array<int, 4>> ();
   clip.crop = {crop[0], crop[1], crop[2], crop[3]};
-  json.at ("prepared").get_to (clip.prepared);
+  for (const auto &piece : json.at ("pieces"))
+    clip.pieces.push_back (
+        {piece.at ("name"), piece.at ("first"), piece.at ("frames")});
   json.at ("refused").get_to (clip.refused);
   clip.notes = json.value ("notes", clip.notes);
   if (!json.at ("measures").is_null ())
@@ -71,6 +82,27 @@ DatasetClip *
 DatasetIndex::find_name (const std::string &name)
 {
   return find_clip (clips, &DatasetClip::name, name);
+}
+
+const DatasetPiece *
+DatasetIndex::find_piece (const std::string &name) const
+{
+  for (const DatasetClip &clip : clips)
+    for (const DatasetPiece &piece : clip.pieces)
+      if (piece.name == name)
+        return &piece;
+  return nullptr;
+}
+
+std::vector<std::string>
+DatasetIndex::usable_pieces () const
+{
+  std::vector<std::string> names;
+  for (const DatasetClip &clip : clips)
+    if (clip.refused.empty ())
+      for (const DatasetPiece &piece : clip.pieces)
+        names.push_back (piece.name);
+  return names;
 }
 
 std::string

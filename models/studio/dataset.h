@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // The index of a prepared dataset, DATASET/dataset.json.  Each clip that is not
-// refused is the two files clips/NAME.mkv (256x256 FFV1 at 25 frames a second,
-// 16 kHz mono FLAC) and clips/NAME.safetensors:
+// refused is one piece or, where it is long, several.  A piece is the two files
+// clips/NAME.mkv (256x256 FFV1 at 25 frames a second, 16 kHz mono FLAC) and
+// clips/NAME.safetensors:
 //   landmarks F32 [frames, 68, 2]  pixels of the 256x256 picture, iBUG order
 //   pose      F32 [frames, 3]      yaw, pitch, roll in degrees, as engine.h's Pose
 //   box       F32 [frames, 4]      face box x, y, width, height in pixels
@@ -21,7 +22,13 @@
 
 namespace daetalker {
 
-constexpr int dataset_version = 1;
+constexpr int dataset_version = 2;
+
+struct DatasetPiece {
+  std::string name;
+  std::uint64_t first = 0; // frame of the clip
+  std::uint64_t frames = 0;
+};
 
 struct DatasetClip {
   std::string name;
@@ -31,7 +38,7 @@ struct DatasetClip {
   std::uint64_t samples = 0;
   cv::Size source_size;
   cv::Rect crop;                        // in pixels of the source
-  bool prepared = false;                // both files are there
+  std::vector<DatasetPiece> pieces;     // all of it, once the files are there
   std::vector<std::string> refused;     // why it is not used; empty: it is
   std::vector<std::string> notes;       // used, but worth knowing
   std::optional<ClipMeasures> measures; // none if it could not be read
@@ -43,6 +50,10 @@ struct DatasetIndex {
 
   DatasetClip *find_source (const std::string &sha256);
   DatasetClip *find_name (const std::string &name);
+  const DatasetPiece *find_piece (const std::string &name) const;
+
+  // Of the clips that are prepared and not refused.
+  std::vector<std::string> usable_pieces () const;
 };
 
 std::string dataset_index_path (const std::string &dataset);

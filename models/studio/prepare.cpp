@@ -7,6 +7,7 @@
 #include "models/studio/crop.h"
 #include "models/studio/dataset.h"
 #include "models/studio/head_pose.h"
+#include "models/studio/pieces.h"
 #include "models/studio/pose_table.h"
 #include "models/studio/report.h"
 #include "models/studio/workers.h"
@@ -80,6 +81,16 @@ list_footage (const std::vector<std::string> &given)
   return files;
 }
 
+// Empty where there is none.
+std::vector<std::int16_t>
+speech_of (const DatasetPiece &piece, const std::vector<std::int16_t> &speech)
+{
+  if (speech.empty ())
+    return {};
+  const auto begin = speech.begin () + std::ptrdiff_t (piece.first * samples_per_frame);
+  return {begin, begin + std::ptrdiff_t (piece.frames * samples_per_frame)};
+}
+
 class Preparation {
 public:
   explicit Preparation (const PrepareOptions &options);
@@ -89,7 +100,8 @@ private:
   void open_dataset ();
   void inspect (std::size_t index);
   void write (std::size_t index);
-  void write_landmarks (const Job &job, const std::vector<Landmarks> &landmarks) const;
+  void write_landmarks (const Job &job, const DatasetPiece &piece,
+                        const std::vector<Landmarks> &landmarks) const;
   void store (const DatasetClip &clip);
   bool is_done (const DatasetClip &known) const;
   void choose_jobs ();
@@ -149,9 +161,14 @@ Preparation::is_done (const DatasetClip &known) const
   if (known.measures &&
       !judge (*known.measures, options_.thresholds, usual_look ()).refused.empty ())
     return true;
-  const std::string path = dataset_clip_path (options_.output, known.name);
-  return known.prepared && fs::exists (path + ".mkv") &&
-         fs::exists (path + ".safetensors");
+  return !known.pieces.empty () &&
+         std::all_of (known.pieces.begin (), known.pieces.end (),
+                      [this] (const DatasetPiece &piece) {
+                        const std::string path =
+                            dataset_clip_path (options_.output, piece.name);
+                        return fs::exists (path + ".mkv") &&
+                               fs::exists (path + ".safetensors");
+                      });
 }
 
 void
@@ -168,6 +185,8 @@ Preparation::choose_jobs ()
     if (known && is_done (*known))
       continue;
     clip.name = known ? known->name : fs::path (clip.source).stem ().string ();
+    // What follows it is a piece's number.
+    std::replace (clip.name.begin (), clip.name.end (), '@', '-');
     if (!known && index_.find_name (clip.name))
       clip.name += "-" + clip.source_sha256.substr (0, 8);
     if (!known)
@@ -221,30 +240,50 @@ Preparation::write (std::size_t index)
     return;
   const cv::Rect &crop = job.clip.crop;
   const double scale = double (dataset_picture_size) / crop.width;
-  const std::string path = dataset_clip_path (options_.output, job.clip.name);
+  std::vector<DatasetPiece> pieces =
+      cut_into_pieces (job.clip, job.inspection.speech, options_.piece_seconds);
+  auto piece = pieces.begin ();
   std::vector<Landmarks> landmarks;
-  ClipWriter writer (path + ".mkv", job.inspection.speech);
+  std::optional<ClipWriter> writer;
+  const auto finish = [&] {
+    write_landmarks (job, *piece, landmarks);
+    writer->finish ();
+    writer.reset ();
+    landmarks.clear ();
+    ++piece;
+  };
+  const auto check = [&job] (bool as_before) {
+    if (!as_before)
+      throw Error (ErrorCode::failed, job.clip.source,
+                   "it has not as many frames as a moment ago",
+                   "Wait until it is complete, then run the command again");
+  };
   read_media (
       job.clip.source,
       [&] (std::uint64_t frame, const cv::Mat &rgb) {
+        check (piece != pieces.end ());
+        if (!writer)
+          writer.emplace (dataset_clip_path (options_.output, piece->name) + ".mkv",
+                          speech_of (*piece, job.inspection.speech));
         const cv::Mat picture = crop_picture (rgb, crop);
         cv::Mat grey;
         cv::cvtColor (picture, grey, cv::COLOR_RGB2GRAY);
         cv::Rect2d box = job.inspection.track.box_at (frame) - cv::Point2d (crop.tl ());
         box = {box.tl () * scale, cv::Size2d (box.width * scale, box.height * scale)};
         landmarks.push_back (predictor_.predict (grey, box));
-        writer.write (picture);
+        writer->write (picture);
+        if (landmarks.size () == piece->frames)
+          finish ();
       },
       nullptr);
-  write_landmarks (job, landmarks);
-  writer.finish ();
+  check (piece == pieces.end ());
   job.inspection = {};
-  job.clip.prepared = true;
+  job.clip.pieces = std::move (pieces);
   store (job.clip);
 }
 
 void
-Preparation::write_landmarks (const Job &job,
+Preparation::write_landmarks (const Job &job, const DatasetPiece &piece,
                               const std::vector<Landmarks> &landmarks) const
 {
   const auto frames = std::int64_t (landmarks.size ());
@@ -252,13 +291,13 @@ Preparation::write_landmarks (const Job &job,
   std::vector<std::array<float, 4>> boxes;
   std::vector<std::uint8_t> faces;
   const std::vector<Pose> *given =
-      poses_ ? poses_->find (job.clip.name, landmarks.size ()) : nullptr;
+      poses_ ? poses_->find (job.clip.name, job.clip.frames) : nullptr;
   for (const Landmarks &points : landmarks) {
-    poses.push_back (given ? (*given)[poses.size ()]
+    poses.push_back (given ? (*given)[piece.first + poses.size ()]
                            : head_pose (points, dataset_picture_size));
     const cv::Rect2f box = face_box (points);
     boxes.push_back ({box.x, box.y, box.width, box.height});
-    faces.push_back (std::min (255, job.inspection.track.faces_at (faces.size ())));
+    faces.push_back (std::min (255, job.inspection.track.faces_at (piece.first + faces.size ())));
   }
   const auto view = [] (const char *name, DType dtype, std::vector<std::int64_t> shape,
                         const auto &values) {
@@ -267,7 +306,7 @@ Preparation::write_landmarks (const Job &job,
                       values.size () * sizeof (values[0])};
   };
   write_safetensors (
-      dataset_clip_path (options_.output, job.clip.name) + ".safetensors",
+      dataset_clip_path (options_.output, piece.name) + ".safetensors",
       {view ("landmarks", DType::f32, {frames, landmark_count, 2}, landmarks),
        view ("pose", DType::f32, {frames, 3}, poses),
        view ("box", DType::f32, {frames, 4}, boxes),

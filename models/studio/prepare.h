@@ -15,6 +15,7 @@ struct PrepareOptions {
   std::vector<std::string> footage; // files, or folders with files
   std::string output;               // the dataset's folder
   int jobs = 0;                     // clips at a time; 0 = one per core
+  double piece_seconds = 10;        // longer clips are cut into such pieces
   InspectOptions inspect;
   Thresholds thresholds;
   std::string landmark_model; // empty: the system's

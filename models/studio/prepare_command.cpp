@@ -70,6 +70,11 @@ add_prepare_command (CLI::App &app)
       ->required ();
   command->add_option ("--jobs", options->jobs, "Clips at a time (0 = one per core)")
       ->check (CLI::Range (0, 1024));
+  command
+      ->add_option ("--piece-seconds", options->piece_seconds,
+                    "Longer footage is cut into pieces of about this length, in pauses")
+      ->check (CLI::Range (1.0, 3600.0))
+      ->capture_default_str ();
   command->add_flag ("--report-only", options->report_only,
                      "Inspect and report; write no clips");
   command->add_option (

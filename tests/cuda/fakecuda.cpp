@@ -30,7 +30,7 @@ struct Allocation {
 struct State {
   std::mutex mutex;
   FakeCudaCounts counts;
-  bool lost = false;
+  int calls_left = -1; // until the device is lost; -1: it is not
   Context primary[fake_cuda_devices] = {{0}, {1}};
   int holds[fake_cuda_devices] = {};
   std::map<std::uintptr_t, Allocation> memory; // by address
@@ -127,6 +127,18 @@ copy_rows (const Rows &from, const Rows &to, std::size_t bytes, std::size_t heig
   return CUDA_SUCCESS;
 }
 
+// Counts a call, too.
+bool
+is_lost ()
+{
+  int &left = state ().calls_left;
+  if (left > 0)
+    left--;
+  else if (left == 0)
+    return true;
+  return false;
+}
+
 CUresult
 copy_2d (const CUDA_MEMCPY2D *copy)
 {
@@ -147,11 +159,15 @@ copy_2d (const CUDA_MEMCPY2D *copy)
 
 } // namespace
 
-// Of every function: nothing works once the device is lost.
+// Of every function that gives or does something: nothing works once the device is lost.
 #define BEGIN                                                                            \
   const Lock lock (state ().mutex);                                                      \
-  if (state ().lost)                                                                     \
+  if (is_lost ())                                                                        \
   return CUDA_ERROR_LAUNCH_FAILED
+
+// Of those that give something back, and of entering a context to do so: they count
+// whatever became of the device.
+#define BEGIN_RETURN const Lock lock (state ().mutex)
 
 #define EXPORT extern "C" __attribute__ ((visibility ("default")))
 
@@ -163,10 +179,10 @@ fake_cuda_counts ()
 }
 
 EXPORT void
-fake_cuda_lose (bool lost)
+fake_cuda_lose (int calls)
 {
   const Lock lock (state ().mutex);
-  state ().lost = lost;
+  state ().calls_left = calls;
 }
 
 EXPORT void *
@@ -270,7 +286,7 @@ cuDevicePrimaryCtxRetain (CUcontext *context, CUdevice device)
 EXPORT CUresult
 cuDevicePrimaryCtxRelease_v2 (CUdevice device)
 {
-  BEGIN;
+  BEGIN_RETURN;
   if (state ().holds[device] == 0)
     return fault ("a primary context released too often", CUDA_ERROR_INVALID_CONTEXT);
   state ().holds[device]--;
@@ -293,7 +309,7 @@ cuCtxCreate_v2 (CUcontext *context, unsigned int, CUdevice device)
 EXPORT CUresult
 cuCtxDestroy_v2 (CUcontext context)
 {
-  BEGIN;
+  BEGIN_RETURN;
   for (const auto &[address, block] : state ().memory)
     if (block.owner == (Context *)context)
       return fault ("a context destroyed under its memory", CUDA_ERROR_INVALID_CONTEXT);
@@ -305,7 +321,7 @@ cuCtxDestroy_v2 (CUcontext context)
 EXPORT CUresult
 cuCtxPushCurrent_v2 (CUcontext context)
 {
-  BEGIN;
+  BEGIN_RETURN;
   stack.push_back ((Context *)context);
   state ().counts.pushed++;
   return CUDA_SUCCESS;
@@ -314,7 +330,7 @@ cuCtxPushCurrent_v2 (CUcontext context)
 EXPORT CUresult
 cuCtxPopCurrent_v2 (CUcontext *context)
 {
-  BEGIN;
+  BEGIN_RETURN;
   if (stack.empty ())
     return fault ("a context popped that was not pushed", CUDA_ERROR_INVALID_CONTEXT);
   if (context != nullptr)
@@ -359,7 +375,7 @@ cuMemAllocPitch_v2 (CUdeviceptr *address, std::size_t *pitch, std::size_t width,
 EXPORT CUresult
 cuMemFree_v2 (CUdeviceptr address)
 {
-  BEGIN;
+  BEGIN_RETURN;
   return release (current (), address);
 }
 
@@ -376,7 +392,7 @@ cuMemAllocHost_v2 (void **address, std::size_t size)
 EXPORT CUresult
 cuMemFreeHost (void *address)
 {
-  BEGIN;
+  BEGIN_RETURN;
   return release (nullptr, (std::uintptr_t)address);
 }
 
@@ -418,7 +434,7 @@ cuStreamCreate (CUstream *stream, unsigned int)
 EXPORT CUresult
 cuStreamDestroy (CUstream stream)
 {
-  BEGIN;
+  BEGIN_RETURN;
   delete (int *)stream;
   state ().counts.streams--;
   return CUDA_SUCCESS;

@@ -23,17 +23,18 @@ struct FakeCudaCounts {
 };
 
 using FakeCudaGetCounts = FakeCudaCounts (*) ();      // fake_cuda_counts
-using FakeCudaLose = void (*) (bool lost);            // fake_cuda_lose
+using FakeCudaLose = void (*) (int calls);            // fake_cuda_lose
 using FakeCudaOwner = void *(*)(const void *address); // fake_cuda_owner
 using FakeCudaPrimary = void *(*)(int device);        // fake_cuda_primary
 
 // fake_cuda_counts: as they are.
-// fake_cuda_lose: from now on every call fails as after an Xid error; or no more.
+// fake_cuda_lose: after so many calls more all fail as after an Xid error, but for what
+//   gives something back; -1: none fail.
 // fake_cuda_owner: the CUcontext whose memory `address` lies in; nullptr if none.
 // fake_cuda_primary: the primary CUcontext of `device`; nullptr while nobody holds it.
 extern "C" {
 FakeCudaCounts fake_cuda_counts ();
-void fake_cuda_lose (bool lost);
+void fake_cuda_lose (int calls);
 void *fake_cuda_owner (const void *address);
 void *fake_cuda_primary (int device);
 }

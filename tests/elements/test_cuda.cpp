@@ -31,10 +31,17 @@ counts ()
   return driver_function<FakeCudaGetCounts> ("fake_cuda_counts") ();
 }
 
+// After so many of the driver's calls.
 void
-lose_device (bool lost)
+lose_device (int calls = 0)
 {
-  driver_function<FakeCudaLose> ("fake_cuda_lose") (lost);
+  driver_function<FakeCudaLose> ("fake_cuda_lose") (calls);
+}
+
+void
+find_device_again ()
+{
+  lose_device (-1);
 }
 
 class Cuda : public testing::Test {
@@ -455,9 +462,9 @@ TEST_F (Cuda, ALostDeviceIsOneClearError)
     RenderHarness r (bundle_);
     give_context (r.element, foreign.get ());
     gst_buffer_unref (first_picture (r));
-    lose_device (true);
+    lose_device ();
     EXPECT_EQ (r.push (0.6f, 1), GST_FLOW_ERROR);
-    lose_device (false);
+    find_device_again ();
     const BusError error = pop_error (r.bus);
     EXPECT_EQ (error.domain, GST_LIBRARY_ERROR);
     EXPECT_NE (error.text.find ("started again"), std::string::npos) << error.text;
@@ -467,14 +474,46 @@ TEST_F (Cuda, ALostDeviceIsOneClearError)
 
 TEST_F (Cuda, ADeviceLostBeforeTheStartLeavesSystemMemory)
 {
-  lose_device (true);
+  lose_device ();
   RenderHarness r (bundle_);
   r.start ();
-  lose_device (false);
+  find_device_again ();
   g_autoptr (GstMessage) warning = gst_bus_pop_filtered (r.bus, GST_MESSAGE_WARNING);
   EXPECT_NE (warning, nullptr);
   r.set_caps ();
   EXPECT_EQ (r.red_of (1.0f, 0), 255);
+}
+
+// Whatever it is that first fails: there is a picture, or an error that says what to do.
+TEST_F (Cuda, ADeviceMayBeLostAtAnyCall)
+{
+  CudaContextPtr foreign (gst_cuda_context_new (0));
+  for (const bool given : {false, true}) {
+    bool whole = false;
+    for (int calls = 0; !whole; calls++) {
+      ASSERT_LT (calls, 1000);
+      RenderHarness r (bundle_);
+      if (given)
+        give_context (r.element, foreign.get ());
+      lose_device (calls);
+      r.start ();
+      r.set_caps ();
+      const GstFlowReturn flow = r.push (0.6f, 0);
+      find_device_again ();
+      const BusError error = pop_error (r.bus);
+      g_autoptr (GstBuffer) buffer = gst_harness_try_pull (r.h);
+      if (flow == GST_FLOW_OK) {
+        ASSERT_NE (buffer, nullptr) << calls;
+        EXPECT_EQ (error.domain, 0u) << calls << ": " << error.text;
+        whole = gst_is_cuda_memory (gst_buffer_peek_memory (buffer, 0));
+      } else {
+        EXPECT_NE (error.text.find ("GPU"), std::string::npos) << calls << error.text;
+      }
+      // Each attempt may say it.
+      for (BusError more = pop_error (r.bus); more.domain != 0; more = pop_error (r.bus))
+        EXPECT_EQ (more.text, error.text) << calls;
+    }
+  }
 }
 
 TEST_F (Cuda, ADeviceThatTheDriverLacksLeavesSystemMemory)

@@ -106,6 +106,20 @@ TEST (Caps, DownstreamOfAnyMemoryIsNotBlamedForAWrongPartner)
   EXPECT_GE (errors, 1);
 }
 
+// As from an appsrc with its defaults.
+TEST (Caps, AStreamThatDoesNotCountInTimeIsDrawn)
+{
+  TestBundle bundle;
+  RenderHarness r (bundle);
+  r.start ();
+  r.set_caps ();
+  GstSegment segment;
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  gst_harness_push_event (r.h, gst_event_new_segment (&segment));
+  EXPECT_EQ (r.red_of (1.0f, 0), 255);
+  EXPECT_EQ (r.red_of (0.0f, 1), 0);
+}
+
 // ---- pixels and strides --------------------------------------------------------
 
 // Downstream's pool: rows padded to odd places.

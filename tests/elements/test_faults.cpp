@@ -224,6 +224,60 @@ TEST (Faults, LongPiecesAreNoStall)
   EXPECT_GT (loud_frames (seen, 0, 2.8), 65) << "of 70";
 }
 
+// As an appsrc with do-timestamp=true sends it.
+TEST (Faults, SoundThatDoesNotSayHowLongItLastsMayStallToo)
+{
+  Live live;
+  live.probe ("valve", "src", [] (GstPad *, GstPadProbeInfo *info, gpointer) {
+    GstBuffer *buffer = gst_buffer_make_writable (GST_PAD_PROBE_INFO_BUFFER (info));
+    GST_BUFFER_DURATION (buffer) = GST_CLOCK_TIME_NONE;
+    info->data = buffer;
+    return GST_PAD_PROBE_OK;
+  });
+  live.p.play ();
+  Live::wait (1);
+  live.set ("valve", "drop", true);
+  Live::wait (2);
+  const auto seen = live.seen ();
+  expect_grid (seen);
+  EXPECT_LT (longest_pause (seen), 0.5);
+  EXPECT_GT (seen.back ().pts, 2 * GST_SECOND);
+}
+
+// Each hole is as short as it can be.
+TEST (Faults, LostPacketsDoNotAddUp)
+{
+  Live live;
+  live.probe ("valve", "src", [] (GstPad *, GstPadProbeInfo *info, gpointer) {
+    const GstClockTime pts = GST_BUFFER_PTS (GST_PAD_PROBE_INFO_BUFFER (info));
+    return pts / (20 * GST_MSECOND) % 10 == 9 ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
+  });
+  live.p.play ();
+  Live::wait (3);
+  const auto seen = live.seen ();
+  ASSERT_GT (seen.size (), 50u);
+  expect_grid (seen);
+  EXPECT_GT (seen.back ().pts, 2500 * GST_MSECOND) << "it falls behind";
+}
+
+TEST (Faults, AFaceThatIsStoppedAndStartedSpeaksAgain)
+{
+  Live live;
+  live.p.play ();
+  Live::wait (1);
+  live.set ("valve", "drop", true);
+  Live::wait (1);
+  gst_element_set_state (live.p.pipeline, GST_STATE_READY);
+  live.set ("valve", "drop", false);
+  const gsize before = live.seen ().size ();
+  live.p.play ();
+  Live::wait (1.5);
+  auto seen = live.seen ();
+  seen.erase (seen.begin (), seen.begin () + (std::ptrdiff_t)before);
+  expect_grid (seen);
+  EXPECT_GT (loud_frames (seen, 0.2, 1), 15) << "of 20";
+}
+
 void
 offset_source (Live &live, GstClockTimeDiff offset)
 {

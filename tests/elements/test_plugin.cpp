@@ -120,7 +120,7 @@ TEST (EngineLoader, AvatarsAreFoundByPathAndByName)
   }
 }
 
-// gstreamer.md 2.13.
+// As engineloader.h lists them.
 TEST (EngineLoader, ErrorsKeepTheirMeaningOnTheBus)
 {
   const struct {

@@ -109,15 +109,33 @@ watch (TestPipeline &p, const char *element, const char *pad_name,
   gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, probe, course, nullptr);
 }
 
-TEST (Rest, OfTheBinSilencesTheSoundAndTheFaceUpToTheSameTime)
+// The tone, all at once, then the end.
+void
+push_list (GstElement *source)
+{
+  GstBufferList *list = gst_buffer_list_new ();
+  for (guint64 i = 0; i < 200; i++) {
+    GstBuffer *buffer = gst_buffer_new_memdup (tone.data (), 320 * sizeof (float));
+    GST_BUFFER_PTS (buffer) = i * 20 * GST_MSECOND;
+    gst_buffer_list_add (list, buffer);
+  }
+  GstFlowReturn flow;
+  g_signal_emit_by_name (source, "push-buffer-list", list, &flow);
+  gst_buffer_list_unref (list);
+  g_signal_emit_by_name (source, "end-of-stream", &flow);
+}
+
+// `source` gives 200 buffers of 20 ms.
+void
+expect_rest_of_the_bin (const std::string &source)
 {
   TestBundle bundle;
   // So slow a renderer lets the queue before the face hold more than a second.
-  TestPipeline p ("audiotestsrc num-buffers=200 samplesperbuffer=320 wave=square "
-                  "volume=0.5 ! audio/x-raw,format=F32LE,rate=16000,channels=1 ! "
-                  "daetalkerbin name=t compute-time=500 avatar=" +
-                  bundle.path () +
+  TestPipeline p (source +
+                  " ! daetalkerbin name=t compute-time=500 avatar=" + bundle.path () +
                   " t.src ! fakesink name=video t.audio_src ! fakesink name=audio");
+  if (source.rfind ("appsrc", 0) == 0)
+    push_list (p.get ("list").get ());
   Course face, sound;
   watch (p, "speech2latent", "src", Course::probe_latents, &face);
   watch (p, "audio", "sink", Course::probe_sound, &sound);
@@ -164,12 +182,50 @@ TEST (Rest, OfTheBinSilencesTheSoundAndTheFaceUpToTheSameTime)
   }
 }
 
+TEST (Rest, OfTheBinSilencesTheSoundAndTheFaceUpToTheSameTime)
+{
+  expect_rest_of_the_bin ("audiotestsrc num-buffers=200 samplesperbuffer=320 wave=square "
+                          "volume=0.5 ! "
+                          "audio/x-raw,format=F32LE,rate=16000,channels=1");
+}
+
+TEST (Rest, OfTheBinTakesListsOfBuffersAndThoseWithoutADuration)
+{
+  expect_rest_of_the_bin ("appsrc name=list format=time "
+                          "caps=audio/x-raw,format=F32LE,rate=16000,channels=1,"
+                          "layout=interleaved");
+}
+
+TEST (Rest, OfTheBinIsForgottenByAStop)
+{
+  TestBundle bundle;
+  TestPipeline p (
+      "audiotestsrc is-live=true samplesperbuffer=320 wave=square volume=0.5 ! "
+      "audio/x-raw,format=F32LE,rate=16000,channels=1 ! daetalkerbin name=t avatar=" +
+      bundle.path () +
+      " t.src ! fakesink name=video t.audio_src ! fakesink name=audio");
+  Course sound;
+  watch (p, "audio", "sink", Course::probe_sound, &sound);
+  p.play ();
+  g_usleep (G_USEC_PER_SEC);
+  g_signal_emit_by_name (p.get ("t").get (), "rest");
+  gst_element_set_state (p.pipeline, GST_STATE_READY);
+  sound.value.clear ();
+  p.play ();
+  g_usleep (G_USEC_PER_SEC);
+  gst_element_set_state (p.pipeline, GST_STATE_READY);
+  ASSERT_GT (sound.value.size (), 20u);
+  for (const auto &[time, value] : sound.value)
+    EXPECT_NE (value, 0) << GST_TIME_AS_MSECONDS (time);
+}
+
 } // namespace
 
 int
 main (int argc, char **argv)
 {
   gst_init (&argc, &argv);
-  require_plugins ({"coreelements", "audiotestsrc", "audioconvert", "audioresample"});
+  require_plugins (
+      {"app", "coreelements", "audiotestsrc", "audioconvert", "audioresample"});
   return run_element_tests (argc, argv);
 }

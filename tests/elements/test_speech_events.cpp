@@ -32,6 +32,27 @@ TEST (SpeechEvents, EndOfStreamSendsWhatIsHeldBack)
   EXPECT_TRUE (eos);
 }
 
+// As of a part that is played again and again.
+TEST (SpeechEvents, TheEndOfASegmentSendsWhatIsHeldBackBeforeIt)
+{
+  TestBundle bundle;
+  SpeechHarness t (bundle, whole);
+  t.start ();
+  t.push (tone (16000));
+  t.push_event (gst_event_new_segment_done (GST_FORMAT_TIME, GST_SECOND));
+  EXPECT_EQ (t.take ().size (), 25u);
+  bool done = false;
+  while (GstEvent *event = gst_harness_try_pull_event (t.h)) {
+    done |= GST_EVENT_TYPE (event) == GST_EVENT_SEGMENT_DONE;
+    gst_event_unref (event);
+  }
+  EXPECT_TRUE (done);
+  t.push_segment (0);
+  t.push_at (0, tone (8000));
+  t.eos ();
+  EXPECT_EQ (t.take ().size (), 13u) << "the next one begins anew";
+}
+
 TEST (SpeechEvents, EndOfStreamWithoutSpeech)
 {
   TestBundle bundle;

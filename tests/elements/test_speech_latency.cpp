@@ -197,6 +197,34 @@ TEST (LatencyMessage, IsPostedWhenTheNumberChanges)
   EXPECT_LATENCY (latency_of (t.features), 240 * GST_MSECOND); // as it was
 }
 
+// Pictures are drawn in bfloat16, latents are not.
+TEST (Stats, NameThePrecisionThatLatentsAreComputedIn)
+{
+  TestBundle bundle;
+  SpeechHarness t (bundle, whole);
+  g_object_set (t.latents, "precision", "bfloat16", nullptr);
+  t.start ();
+  g_autoptr (GstStructure) stats = nullptr;
+  g_object_get (t.latents, "stats", &stats, nullptr);
+  EXPECT_STREQ (gst_structure_get_string (stats, "precision"), "float32");
+}
+
+TEST (LookAhead, OfARunningStreamCountsAtTheNextStart)
+{
+  TestBundle bundle;
+  SpeechHarness t (bundle, whole);
+  t.start ();
+  t.push (ramp (320));
+  const GstClockTime before = latency_of (t.latents);
+  g_object_set (t.latents, "look-ahead", 400, nullptr);
+  gint kept = 0;
+  g_object_get (t.latents, "look-ahead", &kept, nullptr);
+  EXPECT_EQ (kept, 400);
+  EXPECT_LATENCY (latency_of (t.latents), before);
+  gst_element_set_state (t.bin, GST_STATE_READY);
+  EXPECT_GT (latency_of (t.latents), before + 200 * GST_MSECOND);
+}
+
 TEST (LatencyMessage, OnePassWarnsInLiveStreams)
 {
   TestBundle bundle;

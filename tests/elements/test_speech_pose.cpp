@@ -146,6 +146,25 @@ TEST (SpeechPose, RestBeforeTheFirstStreamedPose)
     EXPECT_EQ (frame.pose, (std::vector<float>{1, 2, 3}));
 }
 
+TEST (SpeechPose, ASeekGoesToThePosesToo)
+{
+  TestBundle bundle;
+  SpeechHarness t (bundle, whole);
+  t.start ();
+  PoseSource poses (t, POSES ("3:1:1:1"));
+  gst_harness_push_upstream_event (
+      t.h, gst_event_new_seek (1, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, GST_SEEK_TYPE_SET,
+                               GST_SECOND, GST_SEEK_TYPE_NONE, 0));
+  guint32 numbers[2] = {1, 2};
+  for (int i = 0; i < 2; i++)
+    while (GstEvent *event = gst_harness_try_pull_upstream_event (i ? poses.h : t.h)) {
+      if (GST_EVENT_TYPE (event) == GST_EVENT_SEEK)
+        numbers[i] = gst_event_get_seqnum (event);
+      gst_event_unref (event);
+    }
+  EXPECT_EQ (numbers[0], numbers[1]);
+}
+
 TEST (SpeechPose, ThereIsOnePosePad)
 {
   TestBundle bundle;

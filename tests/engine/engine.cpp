@@ -120,6 +120,7 @@ public:
     Bundle bundle = read_bundle (path, allow_unconsented);
     bundle.avatar.device = choose_device (options.device);
     bundle.avatar.speech_device = bundle.avatar.device;
+    bundle.avatar.speech_precision = "float32";
     bundle.avatar.precision = options.precision == "auto" ? "float32" : options.precision;
     return std::make_shared<ArithmeticAvatar> (bundle);
   }

@@ -36,7 +36,7 @@ public:
       DatasetClip clip;
       clip.name = "c" + std::to_string (base);
       clip.frames = 10;
-      clip.prepared = true;
+      clip.pieces = {{clip.name, 0, clip.frames}};
       index.clips.push_back (clip);
       ClipWriter writer (dataset_clip_path (path (), clip.name) + ".mkv", {});
       for (int i = 0; i < 10; ++i)

@@ -257,7 +257,7 @@ TEST (Conformer, NoStreamWhereFramesSeeLaterOnes)
   EXPECT_FALSE (ConformerImpl::has_past (config));
 }
 
-// A block of the published size (method.md 1.3: DiffDub's has 3,165,696 numbers).
+// A block of the published size (DiffDub's checkpoint: 3,165,696 numbers).
 TEST (Conformer, PublishedSize)
 {
   ConformerConfig config = espnet_conformer ();

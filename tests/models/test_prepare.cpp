@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <opencv2/core/mat.hpp>
+#include <utility>
 
 #include "models/io/safetensors.h"
 #include "models/studio/clip_writer.h"
@@ -187,7 +188,8 @@ TEST_F (Prepare, MakesADatasetOfATalkingFace)
   const DatasetIndex index = load_dataset_index (options.output);
   ASSERT_EQ (index.clips.size (), 1u);
   const DatasetClip &clip = index.clips[0];
-  EXPECT_TRUE (clip.prepared);
+  ASSERT_EQ (clip.pieces.size (), 1u);
+  EXPECT_EQ (clip.pieces[0].name, "face");
   EXPECT_TRUE (clip.refused.empty ());
   EXPECT_EQ (clip.frames, std::uint64_t (frames));
   EXPECT_EQ (clip.samples, std::uint64_t (frames * samples_per_frame));
@@ -215,6 +217,59 @@ TEST_F (Prepare, MakesADatasetOfATalkingFace)
     EXPECT_TRUE (landmarks[i] > 0 && landmarks[i] < 256);
   EXPECT_TRUE (fs::exists (options.output + "/report.html"));
   EXPECT_TRUE (fs::exists (options.output + "/report/face.jpg"));
+}
+
+// Nothing is lost and nothing comes twice where footage is cut.
+TEST_F (Prepare, LongFootageIsCutIntoPieces)
+{
+  make_talking_face (folder_ / "a@b.mkv");
+  PrepareOptions whole = options_for ({folder_ / "a@b.mkv"}, folder_), cut = whole;
+  whole.output = folder_ / "whole";
+  cut.piece_seconds = 0.5;
+  prepare_dataset (whole);
+  prepare_dataset (cut);
+
+  const DatasetIndex index = load_dataset_index (cut.output);
+  const std::vector<DatasetPiece> pieces = index.clips.at (0).pieces;
+  ASSERT_EQ (pieces.size (), 4u);
+  EXPECT_EQ (pieces[3].name, "a-b@004");
+  std::vector<cv::Mat> pictures;
+  std::vector<std::int16_t> speech;
+  std::vector<float> landmarks;
+  const auto read = [&] (const PrepareOptions &options, const std::string &name) {
+    const std::string path = dataset_clip_path (options.output, name);
+    std::vector<std::int16_t> heard;
+    const MediaInfo info = read_media (
+        path + ".mkv",
+        [&] (std::uint64_t, const cv::Mat &rgb) { pictures.push_back (rgb.clone ()); },
+        &heard);
+    speech.insert (speech.end (), heard.begin (), heard.end ());
+    const SafetensorsFile tensors (path + ".safetensors");
+    const auto *values =
+        reinterpret_cast<const float *> (tensors.find ("landmarks")->data);
+    landmarks.insert (landmarks.end (), values, values + info.frames * 68 * 2);
+    EXPECT_EQ (tensors.find ("faces")->shape,
+               std::vector<std::int64_t>{std::int64_t (info.frames)});
+    return info.frames;
+  };
+  read (whole, "a-b");
+  const auto pictures_of_whole = std::exchange (pictures, {});
+  const auto speech_of_whole = std::exchange (speech, {});
+  const auto landmarks_of_whole = std::exchange (landmarks, {});
+  for (const DatasetPiece &piece : pieces) {
+    EXPECT_EQ (piece.first, pictures.size ());
+    EXPECT_EQ (read (cut, piece.name), piece.frames);
+  }
+  ASSERT_EQ (pictures.size (), std::size_t (frames));
+  for (int i = 0; i < frames; ++i)
+    EXPECT_EQ (cv::norm (pictures[i], pictures_of_whole[i], cv::NORM_INF), 0) << i;
+  EXPECT_EQ (speech, speech_of_whole);
+  EXPECT_EQ (landmarks, landmarks_of_whole);
+
+  fs::remove (dataset_clip_path (cut.output, "a-b@002") + ".safetensors");
+  prepare_dataset (cut);
+  EXPECT_TRUE (fs::exists (dataset_clip_path (cut.output, "a-b@002") + ".safetensors"))
+      << "what is lost is made again";
 }
 
 TEST_F (Prepare, FinishedClipsAreNotMadeAgain)
@@ -271,7 +326,7 @@ TEST_F (Prepare, BadFootageIsRefusedAndTheRestGoesOn)
     return clip && !clip->refused.empty () ? clip->refused.front () : "";
   };
   EXPECT_EQ (index.clips.size (), 4u);
-  EXPECT_TRUE (index.find_name ("good")->prepared);
+  EXPECT_EQ (index.usable_pieces (), std::vector<std::string>{"good"});
   EXPECT_NE (refusal ("mute").find ("no sound"), std::string::npos);
   EXPECT_NE (refusal ("nobody").find ("no face"), std::string::npos);
   EXPECT_NE (refusal ("notes").find ("notes.txt"), std::string::npos);
@@ -304,4 +359,15 @@ TEST_F (Prepare, PosesCanBeGiven)
   const auto *pose = reinterpret_cast<const float *> (tensors.find ("pose")->data);
   EXPECT_EQ (pose[3 * 7], 7);
   EXPECT_EQ (pose[3 * 7 + 2], -3);
+
+  options.output = folder_ / "cut";
+  options.piece_seconds = 1;
+  prepare_dataset (options);
+  const DatasetIndex index = load_dataset_index (options.output);
+  const DatasetPiece *second = index.find_piece ("face@002");
+  ASSERT_NE (second, nullptr);
+  const SafetensorsFile later (dataset_clip_path (options.output, "face@002") +
+                               ".safetensors");
+  EXPECT_EQ (*reinterpret_cast<const float *> (later.find ("pose")->data),
+             float (second->first));
 }

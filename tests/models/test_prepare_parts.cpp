@@ -9,6 +9,8 @@
 #include "models/studio/face_track.h"
 #include "models/studio/head_pose.h"
 #include "models/studio/measures.h"
+#include "models/studio/media.h"
+#include "models/studio/pieces.h"
 #include "models/studio/pose_table.h"
 #include "models/studio/render.h"
 #include "models/studio/verdict.h"
@@ -56,6 +58,54 @@ texture (int width, int height)
 }
 
 } // namespace
+
+// ---- pieces ------------------------------------------------------------------
+
+namespace {
+
+DatasetClip
+clip_of (std::uint64_t frames)
+{
+  DatasetClip clip;
+  clip.name = "talk";
+  clip.frames = frames;
+  return clip;
+}
+
+} // namespace
+
+TEST (Pieces, ShortFootageIsOne)
+{
+  const auto pieces = cut_into_pieces (clip_of (349), {}, 10);
+  ASSERT_EQ (pieces.size (), 1u);
+  EXPECT_EQ (pieces[0].name, "talk");
+  EXPECT_EQ (pieces[0].frames, 349u);
+}
+
+TEST (Pieces, AreEvenWhereNothingIsHeard)
+{
+  const auto pieces = cut_into_pieces (clip_of (1001), {}, 10);
+  ASSERT_EQ (pieces.size (), 4u);
+  EXPECT_EQ (pieces[0].name, "talk@001");
+  EXPECT_EQ (pieces[2].first, 500u);
+  EXPECT_EQ (pieces[3].first + pieces[3].frames, 1001u);
+}
+
+TEST (Pieces, AreCutInPauses)
+{
+  // Loud, but for 200 ms each around the frames 230 and 541 (marks: 250, 500).
+  std::vector<std::int16_t> speech (750 * samples_per_frame, 5000);
+  for (const int frame : {230, 541})
+    std::fill_n (speech.begin () + (frame - 2) * samples_per_frame,
+                 5 * samples_per_frame, std::int16_t (10));
+  const auto pieces = cut_into_pieces (clip_of (750), speech, 10);
+  ASSERT_EQ (pieces.size (), 3u);
+  EXPECT_EQ (pieces[1].first, 230u);
+  EXPECT_EQ (pieces[2].first, 541u);
+  EXPECT_EQ (pieces[1].frames, 541u - 230u);
+}
+
+// ---- crop --------------------------------------------------------------------
 
 TEST (Crop, IsASquareOfTheScaleAroundTheRaisedFace)
 {

@@ -52,7 +52,7 @@ write_small_dataset (const std::string &dataset)
     DatasetClip clip;
     clip.name = small_names[i];
     clip.frames = small_frames;
-    clip.prepared = true;
+    clip.pieces = {{clip.name, 0, clip.frames}};
     index.clips.push_back (clip);
   }
   save_dataset_index (dataset, index);

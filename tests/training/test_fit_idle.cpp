@@ -66,7 +66,7 @@ private:
     DatasetClip clip;
     clip.name = name;
     clip.frames = frames;
-    clip.prepared = true;
+    clip.pieces = {{clip.name, 0, clip.frames}};
     return clip;
   }
 

@@ -34,11 +34,11 @@ mean_frame (const Pictures &real)
 FootageFrames::FootageFrames (const std::string &dataset,
                               const std::vector<std::string> &names, std::size_t count)
 {
-  DatasetIndex index = load_dataset_index (dataset);
+  const DatasetIndex index = load_dataset_index (dataset);
   std::uint64_t total = 0;
   for (const std::string &name : names)
-    if (const DatasetClip *clip = index.find_name (name))
-      total += clip->frames;
+    if (const DatasetPiece *piece = index.find_piece (name))
+      total += piece->frames;
   std::uint64_t seen = 0;
   Progress progress ("footage", names.size ());
   for (const std::string &name : names) {

@@ -190,14 +190,12 @@ private:
     clips_ = options_.clips;
     if (clips_.empty ())
       clips_.assign (held_out.begin (), held_out.end ());
-    DatasetIndex index = load_dataset_index (options_.dataset);
-    for (const std::string &name : clips_) {
-      const DatasetClip *clip = index.find_name (name);
-      if (!clip || !clip->prepared)
+    const DatasetIndex index = load_dataset_index (options_.dataset);
+    for (const std::string &name : clips_)
+      if (!index.find_piece (name))
         throw Error (ErrorCode::not_found, options_.dataset,
                      "it holds no clip \"" + name + "\"",
-                     "Name clips of its dataset.json with --held-out");
-    }
+                     "Name pieces of its dataset.json with --held-out");
     if (clips_.empty ())
       throw Error (ErrorCode::wrong_model, folder,
                    "it does not say which clips were held out from its training",
@@ -206,10 +204,10 @@ private:
     const bool own = std::all_of (
         clips_.begin (), clips_.end (),
         [&held_out] (const std::string &name) { return held_out.count (name) > 0; });
-    for (const DatasetClip &clip : index.clips)
-      if (own && options_.footage_frames > 0 && clip.prepared && clip.refused.empty () &&
-          held_out.count (clip.name) == 0)
-        footage_.push_back (clip.name);
+    if (own && options_.footage_frames > 0)
+      for (const std::string &name : index.usable_pieces ())
+        if (held_out.count (name) == 0)
+          footage_.push_back (name);
   }
 
   cv::Mat render (const float *latent, int steps)

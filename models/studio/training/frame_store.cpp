@@ -27,10 +27,7 @@ constexpr int64_t picture_bytes = 3 * picture_side * picture_side;
 std::vector<std::string>
 clip_names (const std::string &dataset)
 {
-  std::vector<std::string> names;
-  for (const DatasetClip &clip : load_dataset_index (dataset).clips)
-    if (clip.prepared && clip.refused.empty ())
-      names.push_back (clip.name);
+  std::vector<std::string> names = load_dataset_index (dataset).usable_pieces ();
   if (names.empty ())
     throw Error (ErrorCode::not_found, dataset, "it holds no usable clips",
                  "See its report for what was refused and why");
@@ -178,9 +175,11 @@ FrameStore::choose_held_out (const std::string &dataset, const std::string &cach
   const std::vector<std::string> &names = before.empty () ? wanted.names : before;
   const std::set<std::string> chosen (names.begin (), names.end ());
   const int64_t count = int64_t (clips_.size ());
+  const int64_t share =
+      wanted.count > 0 ? wanted.count : std::clamp<int64_t> (count / 10, 1, 40);
   if (names.empty ())
-    for (int i = 0; i < wanted.count && wanted.count < count; i++)
-      clips_[(2 * i + 1) * count / (2 * wanted.count)].held_out = true;
+    for (int64_t i = 0; i < share && share < count; i++)
+      clips_[(2 * i + 1) * count / (2 * share)].held_out = true;
   else
     for (Clip &clip : clips_)
       clip.held_out = chosen.count (clip.name) > 0;

@@ -12,6 +12,7 @@
 
 namespace daetalker {
 
+// A piece of the dataset.
 struct Clip {
   std::string name;
   std::string video; // path of clips/NAME.mkv
@@ -22,7 +23,8 @@ struct Clip {
 
 // The clips that are kept from training, for the figures.
 struct HeldOut {
-  int count = 40;                 // spread evenly over the sorted names
+  int count = 0;                  // spread evenly over the sorted names; 0: a tenth of
+                                  // them, 40 at most
   std::vector<std::string> names; // these instead, as far as the dataset has them
 };
 

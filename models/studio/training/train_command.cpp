@@ -7,7 +7,10 @@
 #include "models/io/bundle.h"
 #include "models/io/files.h"
 #include "models/io/json.h"
+#include "models/studio/avatar_search.h"
 #include "models/studio/command.h"
+#include "models/studio/dataset.h"
+#include "models/studio/prepare.h"
 #include "models/studio/sound.h"
 #include "models/studio/training/keep_memory.h"
 #include "models/studio/training/latent_importance.h"
@@ -20,7 +23,8 @@ namespace daetalker {
 namespace {
 
 struct TrainOptions {
-  std::string dataset, avatar, work, stage = "all";
+  std::string footage; // or a dataset
+  std::string avatar, work, stage = "all";
   std::string init; // an avatar
   std::string latents = "eigenfaces";
   int width = 0;                 // as the shape has it, or the avatar started from
@@ -52,6 +56,21 @@ start_from (TrainOptions &options)
     options.held_out.names = avatar.training["held_out"].get<std::vector<std::string>> ();
 }
 
+// The dataset to train on: what was named, or what is made of it.
+std::string
+dataset_of (const TrainOptions &options, Workers &workers)
+{
+  if (std::filesystem::exists (dataset_index_path (options.footage)))
+    return options.footage;
+  PrepareOptions preparation;
+  preparation.footage = {options.footage};
+  preparation.output = options.work + "/dataset";
+  if (workers.is_first ())
+    prepare_dataset (preparation);
+  workers.wait_for_all ();
+  return preparation.output;
+}
+
 void
 run (TrainOptions &options)
 {
@@ -62,6 +81,8 @@ run (TrainOptions &options)
     require_consent (options.packing.consent);
   if (options.work.empty ())
     options.work = options.avatar + ".work";
+  if (options.packing.encoder.empty ())
+    options.packing.encoder = require_avatar ("") + "/encoder";
   if (options.packing.name.empty ())
     options.packing.name = std::filesystem::path (options.avatar).filename ().string ();
   const std::string autoencoder = options.work + "/autoencoder.safetensors";
@@ -88,8 +109,8 @@ run (TrainOptions &options)
     unet.references = options.references;
   validate (options.autoencoder.network);
   std::optional<FrameStore> frames;
-  workers->in_turn (
-      [&] { frames.emplace (options.dataset, options.work, options.held_out); });
+  const std::string dataset = dataset_of (options, *workers);
+  workers->in_turn ([&] { frames.emplace (dataset, options.work, options.held_out); });
   const FrameStore &store = *frames;
   // What is missing is better said now than after hours.
   if (options.others.disguises > 0 && (all || options.stage == "speech2latent"))
@@ -137,15 +158,18 @@ void
 add_train_command (CLI::App &app)
 {
   auto options = std::make_shared<TrainOptions> ();
-  CLI::App *command = app.add_subcommand ("train", "Train an avatar from a dataset");
-  command->add_option ("dataset", options->dataset, "Folder that `prepare` wrote")
+  CLI::App *command = app.add_subcommand ("train", "Train an avatar from footage");
+  command
+      ->add_option ("footage", options->footage,
+                    "Folder that `prepare` wrote; or a video file or a folder of them, "
+                    "which is prepared first, into WORK/dataset")
       ->required ();
   command->add_option ("-o,--output", options->avatar, "Folder of the avatar")
       ->required ();
   command
       ->add_option ("--encoder", options->packing.encoder,
-                    "Folder of the speech encoder (config.json)")
-      ->required ();
+                    "Folder of the speech encoder (default: that of the avatar that "
+                    "ships)");
   command->add_option ("--work", options->work,
                        "Folder of checkpoints (default: OUTPUT.work)");
   command->add_option ("--stage", options->stage, "Run one stage only")
@@ -179,8 +203,9 @@ add_train_command (CLI::App &app)
       ->check (CLI::Range (0, 64));
   command
       ->add_option ("--held-out", options->held_out.count,
-                    "How many clips to keep from training")
-      ->capture_default_str ();
+                    "How many clips to keep from training (default: a tenth of them, "
+                    "40 at most)")
+      ->check (CLI::PositiveNumber);
   command
       ->add_option ("--held-out-clips", options->held_out_clips,
                     "File with the names of the clips to keep from training")

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "models/studio/pieces.h"
+
+#include "models/studio/media.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+
+namespace daetalker {
+
+namespace {
+
+constexpr std::uint64_t pause = 5; // frames that are quiet together, around a cut
+
+// Of the `pause` frames around the beginning of `frame`.
+double
+loudness (const std::vector<std::int16_t> &speech, std::uint64_t frame)
+{
+  const auto sample = [&speech] (std::uint64_t at) {
+    const std::uint64_t index = at * samples_per_frame;
+    return speech.begin () + std::ptrdiff_t (std::min (index, speech.size ()));
+  };
+  const std::uint64_t before = std::min (frame, pause / 2);
+  return std::accumulate (
+      sample (frame - before), sample (frame - before + pause), 0.0,
+      [] (double sum, double value) { return sum + value * value; });
+}
+
+} // namespace
+
+std::vector<DatasetPiece>
+cut_into_pieces (const DatasetClip &clip, const std::vector<std::int16_t> &speech,
+                 double seconds)
+{
+  const auto count = std::uint64_t (
+      std::max (1.0, std::round (double (clip.frames) / (seconds * dataset_fps))));
+  if (count == 1)
+    return {{clip.name, 0, clip.frames}};
+  std::vector<std::uint64_t> cuts = {0};
+  const std::uint64_t reach = clip.frames / count / 4;
+  for (std::uint64_t i = 1; i < count; ++i) {
+    // From the even mark outwards: it stays where all is equally loud.
+    const std::uint64_t mark = i * clip.frames / count;
+    std::uint64_t best = mark;
+    double least = loudness (speech, mark);
+    for (std::uint64_t away = 1; away <= reach; ++away)
+      for (const std::uint64_t frame : {mark - away, mark + away})
+        if (const double here = loudness (speech, frame); here < least) {
+          least = here;
+          best = frame;
+        }
+    cuts.push_back (best);
+  }
+  cuts.push_back (clip.frames);
+
+  std::vector<DatasetPiece> pieces;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    char number[24];
+    std::snprintf (number, sizeof number, "@%03d", int (i + 1));
+    pieces.push_back ({clip.name + number, cuts[i], cuts[i + 1] - cuts[i]});
+  }
+  return pieces;
+}
+
+} // namespace daetalker
