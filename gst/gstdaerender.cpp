@@ -486,8 +486,8 @@ static GstFlowReturn
 gst_dae_render_prepare_output_buffer (GstBaseTransform *trans, GstBuffer *input,
                                       GstBuffer **output)
 {
-  const GstFlowReturn flow =
-      GST_BASE_TRANSFORM_CLASS (parent_class)->prepare_output_buffer (trans, input, output);
+  const GstFlowReturn flow = GST_BASE_TRANSFORM_CLASS (parent_class)
+                                 ->prepare_output_buffer (trans, input, output);
   if (flow == GST_FLOW_ERROR)
     daetalker_post_error (
         GST_ELEMENT (trans),

@@ -611,11 +611,11 @@ gst_dae_talker_bin_init (GstDaeTalkerBin *self)
                          nullptr);
   add_ghost_pad (self, priv->tee, "sink");
   g_autoptr (GstPad) sink = gst_element_get_static_pad (priv->tee, "sink");
-  gst_pad_add_probe (
-      sink,
-      GstPadProbeType (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST |
-                       GST_PAD_PROBE_TYPE_EVENT_FLUSH),
-      note_sound, self, nullptr);
+  gst_pad_add_probe (sink,
+                     GstPadProbeType (GST_PAD_PROBE_TYPE_BUFFER |
+                                      GST_PAD_PROBE_TYPE_BUFFER_LIST |
+                                      GST_PAD_PROBE_TYPE_EVENT_FLUSH),
+                     note_sound, self, nullptr);
   g_autoptr (GstPad) speech = gst_element_get_static_pad (priv->speech_queue, "sink");
   priv->silence = std::make_unique<LiveSilence> (GST_ELEMENT (self), speech);
 }

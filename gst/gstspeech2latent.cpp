@@ -787,10 +787,11 @@ gst_speech2latent_get_property (GObject *object, guint id, GValue *value,
     g_value_set_uint64 (value, latency_of (priv));
     break;
   case PROP_STATS:
-    g_value_take_boxed (value, priv->stats.to_structure (
-                                   "daetalker-stats", "frames",
-                                   avatar ? avatar->info ().speech_device.c_str () : "",
-                                   avatar ? avatar->info ().speech_precision.c_str () : ""));
+    g_value_take_boxed (value,
+                        priv->stats.to_structure (
+                            "daetalker-stats", "frames",
+                            avatar ? avatar->info ().speech_device.c_str () : "",
+                            avatar ? avatar->info ().speech_precision.c_str () : ""));
     break;
   default:
     known = priv->motion.get (id, PROP_MOTION, value) ||

@@ -228,9 +228,9 @@ struct AvatarInfo {
   std::string path;
   std::string hash;          // identifies the autoencoder's weights (hex)
   std::string encoder_hash;  // SpeechEncoderInfo::hash of the encoder it was trained on
-  std::string device;           // where its pictures are drawn
-  std::string precision;        // how they are
-  std::string speech_device;    // where its latents are computed
+  std::string device;        // where its pictures are drawn
+  std::string precision;     // how they are
+  std::string speech_device; // where its latents are computed
   std::string speech_precision; // how they are
   std::string license;
   int width = 0;

@@ -124,7 +124,8 @@ FaceDecoder::decode_batch (const std::vector<Request *> &batch, const Stop &stop
   torch::Tensor z = torch::empty ({count, size});
   for (std::int64_t i = 0; i < count; i++)
     std::copy_n (batch[std::size_t (i)]->latent, size, z[i].data_ptr<float> ());
-  const torch::Tensor pictures = sample (z.to (noise_.device ()), batch.front ()->steps);
+  const torch::Tensor pictures =
+      sample (z.to (noise_.device ()), batch.front ()->steps).contiguous ();
   for (std::int64_t i = 0; i < count; i++)
     batch[std::size_t (i)]->picture = pictures[i];
 }

@@ -51,8 +51,7 @@ from_json (const nlohmann::json &json)
   const auto crop = json.at ("crop").get<std::array<int, 4>> ();
   clip.crop = {crop[0], crop[1], crop[2], crop[3]};
   for (const auto &piece : json.at ("pieces"))
-    clip.pieces.push_back (
-        {piece.at ("name"), piece.at ("first"), piece.at ("frames")});
+    clip.pieces.push_back ({piece.at ("name"), piece.at ("first"), piece.at ("frames")});
   json.at ("refused").get_to (clip.refused);
   clip.notes = json.value ("notes", clip.notes);
   if (!json.at ("measures").is_null ())

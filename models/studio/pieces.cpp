@@ -23,9 +23,8 @@ loudness (const std::vector<std::int16_t> &speech, std::uint64_t frame)
     return speech.begin () + std::ptrdiff_t (std::min (index, speech.size ()));
   };
   const std::uint64_t before = std::min (frame, pause / 2);
-  return std::accumulate (
-      sample (frame - before), sample (frame - before + pause), 0.0,
-      [] (double sum, double value) { return sum + value * value; });
+  return std::accumulate (sample (frame - before), sample (frame - before + pause), 0.0,
+                          [] (double sum, double value) { return sum + value * value; });
 }
 
 } // namespace

@@ -162,13 +162,12 @@ Preparation::is_done (const DatasetClip &known) const
       !judge (*known.measures, options_.thresholds, usual_look ()).refused.empty ())
     return true;
   return !known.pieces.empty () &&
-         std::all_of (known.pieces.begin (), known.pieces.end (),
-                      [this] (const DatasetPiece &piece) {
-                        const std::string path =
-                            dataset_clip_path (options_.output, piece.name);
-                        return fs::exists (path + ".mkv") &&
-                               fs::exists (path + ".safetensors");
-                      });
+         std::all_of (
+             known.pieces.begin (), known.pieces.end (),
+             [this] (const DatasetPiece &piece) {
+               const std::string path = dataset_clip_path (options_.output, piece.name);
+               return fs::exists (path + ".mkv") && fs::exists (path + ".safetensors");
+             });
 }
 
 void
@@ -297,7 +296,8 @@ Preparation::write_landmarks (const Job &job, const DatasetPiece &piece,
                            : head_pose (points, dataset_picture_size));
     const cv::Rect2f box = face_box (points);
     boxes.push_back ({box.x, box.y, box.width, box.height});
-    faces.push_back (std::min (255, job.inspection.track.faces_at (piece.first + faces.size ())));
+    faces.push_back (
+        std::min (255, job.inspection.track.faces_at (piece.first + faces.size ())));
   }
   const auto view = [] (const char *name, DType dtype, std::vector<std::int64_t> shape,
                         const auto &values) {

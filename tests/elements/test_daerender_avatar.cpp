@@ -202,10 +202,12 @@ pull_tags (GstHarness *h)
 bool
 says_synthetic (GstTagList *tags)
 {
-  g_autofree gchar *value = nullptr;
+  g_autofree gchar *value = nullptr, *comment = nullptr;
   return tags != nullptr &&
          gst_tag_list_get_string_index (tags, GST_TAG_EXTENDED_COMMENT, 0, &value) &&
-         g_str_equal (value, "DigitalSourceType=" DAETALKER_SOURCE_TYPE);
+         g_str_equal (value, "DigitalSourceType=" DAETALKER_SOURCE_TYPE) &&
+         gst_tag_list_get_string_index (tags, GST_TAG_COMMENT, 0, &comment) &&
+         g_strrstr (comment, DAETALKER_SOURCE_TYPE) != nullptr;
 }
 
 TEST (Provenance, TagsComeOnceAfterTheSegmentAndKeepUpstreams)

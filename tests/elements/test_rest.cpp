@@ -202,8 +202,7 @@ TEST (Rest, OfTheBinIsForgottenByAStop)
   TestPipeline p (
       "audiotestsrc is-live=true samplesperbuffer=320 wave=square volume=0.5 ! "
       "audio/x-raw,format=F32LE,rate=16000,channels=1 ! daetalkerbin name=t avatar=" +
-      bundle.path () +
-      " t.src ! fakesink name=video t.audio_src ! fakesink name=audio");
+      bundle.path () + " t.src ! fakesink name=video t.audio_src ! fakesink name=audio");
   Course sound;
   watch (p, "audio", "sink", Course::probe_sound, &sound);
   p.play ();

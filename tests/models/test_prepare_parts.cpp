@@ -96,8 +96,8 @@ TEST (Pieces, AreCutInPauses)
   // Loud, but for 200 ms each around the frames 230 and 541 (marks: 250, 500).
   std::vector<std::int16_t> speech (750 * samples_per_frame, 5000);
   for (const int frame : {230, 541})
-    std::fill_n (speech.begin () + (frame - 2) * samples_per_frame,
-                 5 * samples_per_frame, std::int16_t (10));
+    std::fill_n (speech.begin () + (frame - 2) * samples_per_frame, 5 * samples_per_frame,
+                 std::int16_t (10));
   const auto pieces = cut_into_pieces (clip_of (750), speech, 10);
   ASSERT_EQ (pieces.size (), 3u);
   EXPECT_EQ (pieces[1].first, 230u);

@@ -166,10 +166,9 @@ add_train_command (CLI::App &app)
       ->required ();
   command->add_option ("-o,--output", options->avatar, "Folder of the avatar")
       ->required ();
-  command
-      ->add_option ("--encoder", options->packing.encoder,
-                    "Folder of the speech encoder (default: that of the avatar that "
-                    "ships)");
+  command->add_option ("--encoder", options->packing.encoder,
+                       "Folder of the speech encoder (default: that of the avatar that "
+                       "ships)");
   command->add_option ("--work", options->work,
                        "Folder of checkpoints (default: OUTPUT.work)");
   command->add_option ("--stage", options->stage, "Run one stage only")
