@@ -128,6 +128,7 @@ least_size (const AutoencoderConfig &config)
   const UNetConfig &unet = config.unet;
   const double pixels = std::pow (unet.image_size, 2);
   return pyramid_size (unet) + 3.0 * unet.references * pixels +
+         std::pow (unet.embed_channels, 2) +
          (unet.eigenfaces ? 0.375 * unet.style_channels * pixels
                           : pyramid_size (config.encoder));
 }
@@ -136,7 +137,8 @@ double
 least_size (const Speech2LatentConfig &config)
 {
   const ConformerConfig &block = config.conformer;
-  return 2.0 * block.blocks * block.size * (block.size + 2.0 * block.feed_forward);
+  return 2.0 * block.blocks * block.size * (block.size + 2.0 * block.feed_forward) +
+         std::pow (config.pose_hidden, 2);
 }
 
 class TorchAvatar : public Avatar {

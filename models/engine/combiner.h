@@ -31,7 +31,8 @@ public:
     std::unique_lock lock (mutex_);
     queue_.push_back (&entry);
     while (!entry.done) {
-      if (!busy_)
+      // Whose turn it is: another's work could not be left when this one is unwanted.
+      if (!busy_ && queue_.front () == &entry)
         do_batch (lock, work);
       else if (request.unwanted () && leave (&entry))
         return false;
@@ -57,6 +58,7 @@ private:
     if (place == queue_.end ())
       return false;
     queue_.erase (place);
+    changed_.notify_all (); // it may be another's turn
     return true;
   }
 

@@ -178,8 +178,11 @@ thread_limit ()
 
 Computation::Computation (const Placement &placement)
 {
-  const int threads = placement.threads > 0 ? placement.threads : int (thread_count);
-  if (threads > 0 && at::get_num_threads () != threads)
+  // What is set for one thread is also what threads that begin later have.
+  static const int of_the_first = at::get_num_threads ();
+  const int asked = placement.threads > 0 ? placement.threads : int (thread_count);
+  const int threads = asked > 0 ? asked : of_the_first;
+  if (at::get_num_threads () != threads)
     at::set_num_threads (threads);
 }
 

@@ -270,10 +270,12 @@ to_json (const Bundle &bundle)
                        {"source", bundle.consent->source}};
   if (!bundle.training.empty ())
     root["training"] = bundle.training;
-  if (!info.idle.blink.empty ())
+  const Pose &sway = info.idle.sway;
+  if (!info.idle.blink.empty () ||
+      std::any_of (sway.begin (), sway.end (), [] (float angle) { return angle != 0; }))
     root["idle"] = {{"blinks_per_minute", info.idle.blinks_per_minute},
                     {"blink", rounded (info.idle.blink)},
-                    {"sway", info.idle.sway}};
+                    {"sway", sway}};
   return root;
 }
 

@@ -54,6 +54,13 @@ require (bool holds, const char *what)
                  "Correct the \"autoencoder\" section of avatar.json");
 }
 
+// Of GroupNorm.
+bool
+divide_into_groups (int channels)
+{
+  return channels <= 32 || channels % 32 == 0;
+}
+
 // What no range of one number says.
 template <typename Config>
 void
@@ -66,10 +73,21 @@ validate_pyramid (const Config &config)
                side % (1 << (config.channel_mult.size () - 1)) == 0,
            "the levels of channel_mult do not divide the picture's side");
   for (const int mult : config.channel_mult) {
-    const int channels = mult * config.model_channels;
-    require (channels <= 32 || channels % 32 == 0,
+    require (divide_into_groups (mult * config.model_channels),
              "a level's channels are no multiple of the 32 groups of GroupNorm");
   }
+}
+
+// On the way up, a level's blocks take what they left on the way down beside their own.
+void
+validate_laterals (const UNetConfig &config)
+{
+  const std::vector<int> &mult = config.channel_mult;
+  for (std::size_t level = 0; level < mult.size (); level++)
+    for (std::size_t other : {level, std::max (level, std::size_t (1)) - 1})
+      require (divide_into_groups ((mult[level] + mult[other]) * config.model_channels),
+               "two neighbouring levels' channels together are no multiple of the 32 "
+               "groups of GroupNorm");
 }
 
 } // namespace
@@ -111,6 +129,7 @@ void
 validate (const AutoencoderConfig &config)
 {
   validate_pyramid (config.unet);
+  validate_laterals (config.unet);
   if (config.unet.eigenfaces) {
     require (config.unet.patch >= 4 && config.unet.patch % 4 == 0,
              "a UNet with eigenfaces must have a patch that 4 divides");

@@ -53,7 +53,8 @@ parse_speech2latent_config (const ConfigReader &reader)
                           ? (double (c.mouth_book.pages) + c.latent_size) *
                                 (c.latent_size + c.mouth_book.marks)
                           : 0;
-  if (2 * conformer_weights (c.conformer) + ends + book > 1e9)
+  const double pose = 24.0 * c.pose_hidden * c.pose_hidden; // two LSTMs of two layers
+  if (2 * conformer_weights (c.conformer) + ends + book + pose > 1e9)
     reader.fail ("it asks for more than 10^9 weights");
   if (c.feature_size % c.hidden_states != 0)
     reader.fail ("\"feature_size\" is not a multiple of \"hidden_states\"");

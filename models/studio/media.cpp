@@ -53,6 +53,8 @@ private:
   void wait_for_end (GstElement *pipeline);
   [[noreturn]] void fail (GstMessage *message) const;
   GstFlowReturn remember_exception ();
+  void take_pad (GstPad *pad);
+  void post (const char *name);
 
   std::string path_;
   FrameHandler on_frame_;
@@ -72,23 +74,43 @@ void
 Decoding::on_pad (GstElement *, GstPad *pad, gpointer data)
 {
   auto *self = static_cast<Decoding *> (data);
+  try {
+    self->take_pad (pad);
+  } catch (...) { // would end the process
+    self->remember_exception ();
+    self->post ("failed");
+  }
+}
+
+void
+Decoding::take_pad (GstPad *pad)
+{
   GstCapsPointer caps (gst_pad_get_current_caps (pad));
   if (!caps)
     caps.reset (gst_pad_query_caps (pad, nullptr));
   const GstStructure *structure = gst_caps_get_structure (caps.get (), 0);
   const gchar *media = gst_structure_get_name (structure);
-  std::lock_guard<std::mutex> lock (self->mutex_);
-  if (g_str_equal (media, "video/x-raw") && !self->videorate_) {
-    gst_structure_get_fraction (structure, "framerate", &self->info_.native_fps.num,
-                                &self->info_.native_fps.den);
-    GstElement *branch = self->add_branch (video_branch, pad);
+  std::lock_guard<std::mutex> lock (mutex_);
+  if (g_str_equal (media, "video/x-raw") && !videorate_) {
+    gst_structure_get_fraction (structure, "framerate", &info_.native_fps.num,
+                                &info_.native_fps.den);
+    GstElement *branch = add_branch (video_branch, pad);
     GstElementPointer rate (gst_bin_get_by_name (GST_BIN (branch), "rate"));
-    self->videorate_ = rate.get (); // lives as long as the pipeline
-  } else if (g_str_equal (media, "audio/x-raw") && !self->info_.has_audio) {
-    self->info_.has_audio = true;
-    if (self->want_speech_)
-      self->add_branch (audio_branch, pad);
+    videorate_ = rate.get (); // lives as long as the pipeline
+  } else if (g_str_equal (media, "audio/x-raw") && !info_.has_audio) {
+    info_.has_audio = true;
+    if (want_speech_)
+      add_branch (audio_branch, pad);
   }
+}
+
+// To the one who waits for the end.
+void
+Decoding::post (const char *name)
+{
+  gst_element_post_message (pipeline_,
+                            gst_message_new_application (GST_OBJECT (pipeline_),
+                                                         gst_structure_new_empty (name)));
 }
 
 // Without a sink a pipeline never ends.
@@ -98,9 +120,7 @@ Decoding::on_last_pad (GstElement *, gpointer data)
   auto *self = static_cast<Decoding *> (data);
   std::lock_guard<std::mutex> lock (self->mutex_);
   if (!self->videorate_)
-    gst_element_post_message (self->pipeline_, gst_message_new_application (
-                                                   GST_OBJECT (self->pipeline_),
-                                                   gst_structure_new_empty ("no-video")));
+    self->post ("no-video");
 }
 
 GstElement *

@@ -54,6 +54,31 @@ protected:
   std::atomic<int> batches = 0;
 };
 
+// Who does another's work could not leave it when its own is unwanted.
+TEST (Combiner, EveryBatchIsDoneByOneOfIt)
+{
+  for (int round = 0; round < 20; round++) {
+    Combiner<Request> combiner (16);
+    Request requests[4];
+    std::atomic<int> waiting = 0, strange = 0;
+    std::vector<std::thread> threads;
+    for (int kind = 0; kind < 4; kind++)
+      threads.emplace_back ([&, kind] {
+        requests[kind].kind = kind;
+        waiting++;
+        combiner.run (requests[kind], [&] (const std::vector<Request *> &batch) {
+          while (waiting < 4)
+            std::this_thread::yield ();
+          std::this_thread::sleep_for (std::chrono::milliseconds (1));
+          strange += batch.front () != &requests[kind];
+        });
+      });
+    for (std::thread &thread : threads)
+      thread.join ();
+    EXPECT_EQ (strange, 0);
+  }
+}
+
 TEST_F (CombinerTest, WhoeverComesAloneGoesAtOnce)
 {
   Request request;
@@ -67,12 +92,14 @@ TEST_F (CombinerTest, WhatNobodyWaitsForLeavesTheQueue)
   auto first = start (slow);
   wait_for_batch ();
   auto second = std::async (std::launch::async, [&] { return run (waiting); });
-  EXPECT_EQ (second.wait_for (std::chrono::milliseconds (50)), std::future_status::timeout);
+  EXPECT_EQ (second.wait_for (std::chrono::milliseconds (50)),
+             std::future_status::timeout);
   waiting.given_up = true;
   EXPECT_FALSE (second.get ()); // while the first is still under way
   EXPECT_EQ (waiting.batch, 0);
   slow.given_up = true; // it is under way: whoever does the work decides
-  EXPECT_EQ (first.wait_for (std::chrono::milliseconds (50)), std::future_status::timeout);
+  EXPECT_EQ (first.wait_for (std::chrono::milliseconds (50)),
+             std::future_status::timeout);
   gate.set_value ();
   EXPECT_TRUE (first.get ());
   Request last;

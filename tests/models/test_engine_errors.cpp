@@ -96,8 +96,28 @@ TEST (EngineErrors, ConfigurationsBeyondTheirWeights)
   expect_refused (avatar, ErrorCode::wrong_model, "fewer numbers");
 
   avatar = tiny_avatar ();
+  avatar.autoencoder.unet.embed_channels = 65536;
+  expect_refused (avatar, ErrorCode::wrong_model, "fewer numbers");
+
+  avatar = tiny_avatar ();
   avatar.speech2latent.conformer.size = 1024;
   expect_refused (avatar, ErrorCode::wrong_model, "fewer numbers");
+
+  avatar = tiny_avatar ();
+  avatar.speech2latent.pose_hidden = 4096;
+  expect_refused (avatar, ErrorCode::wrong_model, "fewer numbers");
+
+  avatar = tiny_avatar ();
+  avatar.speech2latent.pose_hidden = 8192;
+  expect_refused (avatar, ErrorCode::corrupt, "10^9");
+}
+
+TEST (EngineErrors, LevelsThatGroupNormCannotDivideTogether)
+{
+  TinyAvatar avatar = tiny_avatar ();
+  avatar.autoencoder.unet.model_channels = 24;
+  avatar.autoencoder.unet.channel_mult = {1, 1};
+  expect_refused (avatar, ErrorCode::corrupt, "groups of GroupNorm");
 }
 
 TEST (EngineErrors, FactsThatContradict)

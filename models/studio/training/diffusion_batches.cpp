@@ -23,7 +23,9 @@ DiffusionBatches::DiffusionBatches (const FrameStore &store,
   fixed_noise_ = to_patches (noise.unsqueeze (0), options.unet_patch).to (type);
   // Drawing millions of normals every step costs a tenth of it; a pool read from
   // a random place serves as well.
-  pool_ = torch::randn ({1 << 25}, generator_).to (type);
+  const int64_t of_a_step = options.parts * options.size * noise.numel ();
+  pool_ =
+      torch::randn ({std::max<int64_t> (1 << 25, 2 * of_a_step)}, generator_).to (type);
   Tensor bars = torch::tensor (alphas_cumprod (), torch::kDouble);
   signal_ = bars.sqrt ().to (torch::kFloat);
   spread_ = (1 - bars).sqrt ().to (torch::kFloat);

@@ -45,38 +45,11 @@ fingerprint (const std::vector<Clip> &clips)
   return list;
 }
 
-class PartialFile {
-public:
-  explicit PartialFile (const fs::path &target)
-      : target_ (target), path_ (target.string () + ".partial"),
-        file_ (path_, std::ios::binary | std::ios::trunc)
-  {
-  }
-
-  void write (const void *data, size_t bytes)
-  {
-    if (!file_.write (static_cast<const char *> (data), std::streamsize (bytes)))
-      throw Error (ErrorCode::unreadable, path_, "writing failed",
-                   "Free some space: 200 kB are needed for each frame of the dataset");
-  }
-
-  void finish ()
-  {
-    file_.close ();
-    fs::rename (path_, target_);
-  }
-
-private:
-  fs::path target_;
-  std::string path_;
-  std::ofstream file_;
-};
-
 void
 decode (const std::vector<Clip> &clips, const fs::path &pixels_path,
         const fs::path &speech_path)
 {
-  PartialFile pixels (pixels_path), sound (speech_path);
+  AtomicFile pixels (pixels_path), sound (speech_path);
   Progress progress ("decoding clips", clips.size ());
   for (const Clip &clip : clips) {
     int64_t count = 0;
@@ -87,9 +60,9 @@ decode (const std::vector<Clip> &clips, const fs::path &pixels_path,
           if (rgb.cols != picture_side || rgb.rows != picture_side)
             throw Error (ErrorCode::wrong_model, clip.video,
                          "its pictures are not 256x256", "Prepare the dataset again");
+          const cv::Mat whole = rgb.isContinuous () ? rgb : rgb.clone ();
           if (count++ < clip.frames)
-            for (int y = 0; y < rgb.rows; y++)
-              pixels.write (rgb.ptr (y), 3 * size_t (rgb.cols));
+            pixels.write (whole.data, size_t (picture_bytes));
         },
         &speech);
     if (count != clip.frames)
@@ -102,8 +75,8 @@ decode (const std::vector<Clip> &clips, const fs::path &pixels_path,
     sound.write (speech.data (), speech.size () * sizeof speech[0]);
     progress.add ();
   }
-  pixels.finish ();
-  sound.finish ();
+  pixels.commit ();
+  sound.commit ();
 }
 
 } // namespace
