@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/record_function.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,12 +16,13 @@ namespace daetalker {
 
 namespace {
 
-// LibTorch takes plain functions that share nothing but the thread.
+// LibTorch takes plain functions.  Atomic, since an operation may call others on threads
+// of its own.
 struct Tally {
-  std::int64_t flops = 0;
-  int depth = 0; // of operations that are counted
+  std::atomic<std::int64_t> flops{0};
+  std::atomic<int> depth{0}; // of operations that are counted
 };
-thread_local Tally tally;
+Tally tally;
 
 // One operation under way: its end needs what only its beginning is told.
 struct Operation : at::ObserverContext {
@@ -120,13 +122,14 @@ end_operation (const at::RecordFunction &function, at::ObserverContext *context)
 } // namespace
 
 FlopCounter::FlopCounter ()
-    : handle_ (at::addThreadLocalCallback (
+    : handle_ (at::addGlobalCallback (
           at::RecordFunctionCallback (begin_operation, end_operation)
               .needsInputs (true)
               .needsOutputs (true)
               .scopes ({at::RecordScope::FUNCTION})))
 {
-  tally = {};
+  tally.flops = 0;
+  tally.depth = 0;
 }
 
 FlopCounter::~FlopCounter ()

@@ -5,11 +5,11 @@
 
 namespace daetalker {
 
-// Counts the floating-point operations of this thread's calls into LibTorch, from its
+// Counts the floating-point operations of the process's calls into LibTorch, from its
 // construction to its destruction: those of convolutions and matrix products, a
 // multiply-add being two.  Biases, norms, activations and interpolation, which are few
 // beside them, are left out.  A convolution counts as it is defined, however it is
-// computed.  One counter at a time on a thread; what other threads call is not seen.
+// computed.  One counter at a time, and one call at a time, on whatever thread.
 class FlopCounter {
 public:
   FlopCounter ();
