@@ -306,9 +306,3 @@ TEST (Encode, LinksBehindConvertersAndBeforeTheRenderer)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

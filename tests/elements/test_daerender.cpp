@@ -599,9 +599,3 @@ TEST (Still, RepeatedPicturesAreMarkedAndHaveTheirOwnTimes)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

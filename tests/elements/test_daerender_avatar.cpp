@@ -553,9 +553,3 @@ TEST (Threads, PropertiesMayChangeAtAnyTime)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

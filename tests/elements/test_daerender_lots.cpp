@@ -197,9 +197,3 @@ TEST (Lots, WithAFaultEndTheStream)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

@@ -368,12 +368,3 @@ TEST (Presets, EveryLineOfTheFileIsAProperty)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  gst_init (&argc, &argv);
-  require_plugins (
-      {"coreelements", "audiotestsrc", "audioconvert", "audioresample", "app"});
-  return run_element_tests (argc, argv);
-}

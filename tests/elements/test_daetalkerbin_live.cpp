@@ -372,11 +372,3 @@ TEST (States, UpAndDownAHundredTimes)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  gst_init (&argc, &argv);
-  require_plugins ({"coreelements", "audiotestsrc", "audioconvert", "audioresample"});
-  return run_element_tests (argc, argv);
-}

@@ -160,9 +160,3 @@ TEST (EngineLoader, ErrorsKeepTheirMeaningOnTheBus)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

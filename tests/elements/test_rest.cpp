@@ -219,12 +219,3 @@ TEST (Rest, OfTheBinIsForgottenByAStop)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  gst_init (&argc, &argv);
-  require_plugins (
-      {"app", "coreelements", "audiotestsrc", "audioconvert", "audioresample"});
-  return run_element_tests (argc, argv);
-}

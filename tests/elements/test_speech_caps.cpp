@@ -183,20 +183,13 @@ TEST (SpeechElements, AreWhatTheyClaim)
       GParamSpec *spec =
           g_object_class_find_property (G_OBJECT_GET_CLASS (element), name);
       ASSERT_NE (spec, nullptr) << name;
-      const bool turns = g_str_has_suffix (name, "aw") || g_str_equal (name, "pitch") ||
-                         g_str_equal (name, "roll") ||
-                         g_str_equal (name, "motion-scale") ||
-                         g_str_equal (name, "blink-rate") ||
-                         g_str_equal (name, "idle-motion");
+      const bool turns =
+          g_str_has_suffix (name, "aw") || g_str_equal (name, "pitch") ||
+          g_str_equal (name, "roll") || g_str_equal (name, "motion-scale") ||
+          g_str_equal (name, "blink-rate") || g_str_equal (name, "idle-motion");
       EXPECT_EQ ((spec->flags & GST_PARAM_CONTROLLABLE) != 0, turns) << name;
     }
   }
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

@@ -143,9 +143,3 @@ TEST (SpeechCounts, TimeStartsWhereTheSpeechStarts)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

@@ -164,9 +164,3 @@ TEST (SpeechErrors, FailuresInMidStream)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

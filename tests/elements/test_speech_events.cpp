@@ -372,9 +372,3 @@ TEST (SpeechEvents, OtherEventsPassInOrder)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

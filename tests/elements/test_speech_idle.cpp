@@ -31,8 +31,8 @@ idle_avatar (double blinks_per_minute)
 std::vector<TestFrame>
 run (const TestBundle &bundle, int seconds, const std::string &properties)
 {
-  SpeechHarness t (bundle,
-                   ("speechfeatures name=f ! speech2latent name=l " + properties).c_str ());
+  SpeechHarness t (
+      bundle, ("speechfeatures name=f ! speech2latent name=l " + properties).c_str ());
   t.start ();
   for (int second = 0; second < seconds; second++)
     t.push (std::vector<float> (16000, second % 2 ? 0.0f : 0.5f));
@@ -161,9 +161,3 @@ TEST (Sway, GoesOnAfterAGap)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

@@ -242,9 +242,3 @@ TEST (LatencyMessage, OnePassWarnsInLiveStreams)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

@@ -210,9 +210,3 @@ TEST (SpeechPose, PresetsKeepTheSettings)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

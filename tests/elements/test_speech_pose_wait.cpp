@@ -237,14 +237,3 @@ TEST (LatePoses, AfterFiveSecondsTheSpeechGoesOnWithAWarning)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  gst_init (&argc, &argv);
-  testing::InitGoogleTest (&argc, argv);
-  require_plugins ({"coreelements", "audiotestsrc"});
-  const int failed = RUN_ALL_TESTS ();
-  gst_deinit ();
-  return failed;
-}

@@ -356,12 +356,6 @@ TEST (SpeechSwap, LoadUnderWayIsMadeUpFor)
 
 } // namespace
 
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}
-
 // An application that sets the property at every turn of a knob, while loading is slow.
 TEST (SpeechSwap, AvatarsSetInARowLoadOneAfterTheOther)
 {

@@ -207,9 +207,3 @@ TEST (SpeechValues, SilenceEasesToRest)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

@@ -120,9 +120,3 @@ TEST (StepChoice, OfTheRendererFollowsTheRate)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

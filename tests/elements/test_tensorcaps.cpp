@@ -90,9 +90,3 @@ TEST (TensorCaps, EverythingElseIsRefusedWithAReason)
 }
 
 } // namespace
-
-int
-main (int argc, char **argv)
-{
-  return run_element_tests (argc, argv);
-}

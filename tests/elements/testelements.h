@@ -11,6 +11,8 @@
 #include <initializer_list>
 #include <string>
 
+#include "tests/one_file.h"
+
 // Loads plugins of the system, e.g. { "coreelements", "audiotestsrc" }.
 inline void
 require_plugins (std::initializer_list<const char *> names)
@@ -45,13 +47,12 @@ pop_error (GstBus *bus, GstClockTime timeout = 0)
   return {error->domain, error->code, error->message};
 }
 
-// One line of main() for every test of elements.
+// One line of main() for every program with tests of elements.
 inline int
 run_element_tests (int argc, char **argv)
 {
   gst_init (&argc, &argv);
-  testing::InitGoogleTest (&argc, argv);
-  const int failed = RUN_ALL_TESTS ();
+  const int failed = run_tests_of_file (argc, argv);
   gst_deinit ();
   return failed;
 }
