@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The index of a prepared dataset, DATASET/dataset.json.  Each clip that is not
-// refused is one piece or, where it is long, several.  A piece is the two files
-// clips/NAME.mkv (256x256 FFV1 at 25 frames a second, 16 kHz mono FLAC) and
+// The index of a prepared dataset, DATASET/dataset.json.  What can be used of each clip
+// that is not refused is one piece or, where it is long, several.  A piece is the two
+// files clips/NAME.mkv (256x256 FFV1 at 25 frames a second, 16 kHz mono FLAC) and
 // clips/NAME.safetensors:
 //   landmarks F32 [frames, 68, 2]  pixels of the 256x256 picture, iBUG order
 //   pose      F32 [frames, 3]      yaw, pitch, roll in degrees, as engine.h's Pose
@@ -22,7 +22,7 @@
 
 namespace daetalker {
 
-constexpr int dataset_version = 2;
+constexpr int dataset_version = 3;
 
 struct DatasetPiece {
   std::string name;
@@ -38,7 +38,7 @@ struct DatasetClip {
   std::uint64_t samples = 0;
   cv::Size source_size;
   cv::Rect crop;                        // in pixels of the source
-  std::vector<DatasetPiece> pieces;     // all of it, once the files are there
+  std::vector<DatasetPiece> pieces;     // what can be used, once the files are there
   std::vector<std::string> refused;     // why it is not used; empty: it is
   std::vector<std::string> notes;       // used, but worth knowing
   std::optional<ClipMeasures> measures; // none if it could not be read

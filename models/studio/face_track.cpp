@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/studio/face_track.h"
 
-#include "models/studio/crop.h"
-
 #include <algorithm>
 
 namespace daetalker {
@@ -12,16 +10,6 @@ FaceTrack::empty () const
 {
   return std::none_of (sightings_.begin (), sightings_.end (),
                        [] (const Sighting &sighting) { return sighting.faces > 0; });
-}
-
-cv::Rect2d
-FaceTrack::median () const
-{
-  std::vector<cv::Rect2d> boxes;
-  for (const Sighting &sighting : sightings_)
-    if (sighting.faces > 0)
-      boxes.push_back (sighting.box);
-  return median_box (boxes);
 }
 
 cv::Rect2d

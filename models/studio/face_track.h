@@ -24,9 +24,6 @@ public:
   const std::vector<Sighting> &sightings () const { return sightings_; }
   bool empty () const; // no face was seen at all
 
-  // Median of all sightings; the track must not be empty.
-  cv::Rect2d median () const;
-
   // Interpolated between the sightings of a face around `frame`; the track must
   // not be empty.
   cv::Rect2d box_at (std::uint64_t frame) const;

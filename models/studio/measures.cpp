@@ -27,6 +27,15 @@ percentile (std::vector<double> values, double share)
 
 } // namespace
 
+double
+usable_seconds (const ClipMeasures &m)
+{
+  std::uint64_t frames = 0;
+  for (const Span &span : m.spans)
+    frames += span.flaw == Flaw::none ? span.frames : 0;
+  return double (frames) / dataset_fps;
+}
+
 void
 to_json (nlohmann::json &json, const ClipMeasures &m)
 {
@@ -38,7 +47,7 @@ to_json (nlohmann::json &json, const ClipMeasures &m)
           {"several_faces", m.several_faces},
           {"face_width", m.face_width},
           {"outside", m.outside},
-          {"cuts", m.cuts},
+          {"spans", m.spans},
           {"camera_shift", m.camera_shift ? nlohmann::json (*m.camera_shift) : nullptr},
           {"look", m.look},
           {"has_sound", m.has_sound},
@@ -61,7 +70,7 @@ from_json (const nlohmann::json &json, ClipMeasures &m)
   json.at ("several_faces").get_to (m.several_faces);
   json.at ("face_width").get_to (m.face_width);
   json.at ("outside").get_to (m.outside);
-  json.at ("cuts").get_to (m.cuts);
+  json.at ("spans").get_to (m.spans);
   m.camera_shift.reset ();
   if (!json.at ("camera_shift").is_null ())
     m.camera_shift = json.at ("camera_shift").get<double> ();

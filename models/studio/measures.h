@@ -4,6 +4,8 @@
 // and judged again later.
 #pragma once
 
+#include "models/studio/spans.h"
+
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <opencv2/core/mat.hpp>
@@ -21,11 +23,12 @@ struct ClipMeasures {
   double native_fps = 0;   // 0 = variable or unknown
   double repeated = 0;     // share of frames repeated to reach 25 a second
   double frozen = 0;       // share of frames equal to the one before
+  std::vector<Span> spans; // all of the clip
+  // Of what can be used of it or, where that is nothing, of all of it:
   double without_face = 0; // shares of the inspected frames
   double several_faces = 0;
-  double face_width = 0;    // median, pixels of the footage
-  double outside = 0;       // share of frames whose face leaves the crop
-  std::vector<double> cuts; // seconds
+  double face_width = 0; // median, pixels of the footage
+  double outside = 0;    // share of frames whose face leaves the crop
   std::optional<double>
       camera_shift;         // largest, in face widths; none on a plain background
   std::vector<double> look; // mean colours (0 to 255) of a 4x4 grid over the picture
@@ -39,6 +42,9 @@ struct ClipMeasures {
   // the picture comes after the sound.  Empty without a voice.
   std::vector<double> av_correlation;
 };
+
+// Of the spans that have no flaw.
+double usable_seconds (const ClipMeasures &measures);
 
 void to_json (nlohmann::json &json, const ClipMeasures &measures);
 void from_json (const nlohmann::json &json, ClipMeasures &measures);
@@ -80,6 +86,7 @@ private:
 class Look {
 public:
   void add (const cv::Mat &rgb); // CV_8UC3
+  void add (const Look &other);
   std::vector<double> mean () const;
 
 private:

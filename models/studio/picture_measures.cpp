@@ -98,6 +98,16 @@ Look::add (const cv::Mat &rgb)
   ++count_;
 }
 
+void
+Look::add (const Look &other)
+{
+  if (sum_.empty ())
+    sum_ = other.sum_.clone ();
+  else
+    sum_ += other.sum_;
+  count_ += other.count_;
+}
+
 std::vector<double>
 Look::mean () const
 {

@@ -27,21 +27,18 @@ loudness (const std::vector<std::int16_t> &speech, std::uint64_t frame)
                           [] (double sum, double value) { return sum + value * value; });
 }
 
-} // namespace
-
-std::vector<DatasetPiece>
-cut_into_pieces (const DatasetClip &clip, const std::vector<std::int16_t> &speech,
-                 double seconds)
+// Appends the pieces of `span`, without names.
+void
+cut (const Span &span, const std::vector<std::int16_t> &speech, double seconds,
+     std::vector<DatasetPiece> &pieces)
 {
   const auto count = std::uint64_t (
-      std::max (1.0, std::round (double (clip.frames) / (seconds * dataset_fps))));
-  if (count == 1)
-    return {{clip.name, 0, clip.frames}};
-  std::vector<std::uint64_t> cuts = {0};
-  const std::uint64_t reach = clip.frames / count / 4;
+      std::max (1.0, std::round (double (span.frames) / (seconds * dataset_fps))));
+  const std::uint64_t reach = span.frames / count / 4;
+  std::uint64_t begin = span.first;
   for (std::uint64_t i = 1; i < count; ++i) {
     // From the even mark outwards: it stays where all is equally loud.
-    const std::uint64_t mark = i * clip.frames / count;
+    const std::uint64_t mark = span.first + i * span.frames / count;
     std::uint64_t best = mark;
     double least = loudness (speech, mark);
     for (std::uint64_t away = 1; away <= reach; ++away)
@@ -50,15 +47,26 @@ cut_into_pieces (const DatasetClip &clip, const std::vector<std::int16_t> &speec
           least = here;
           best = frame;
         }
-    cuts.push_back (best);
+    pieces.push_back ({"", begin, best - begin});
+    begin = best;
   }
-  cuts.push_back (clip.frames);
+  pieces.push_back ({"", begin, span.first + span.frames - begin});
+}
 
+} // namespace
+
+std::vector<DatasetPiece>
+cut_into_pieces (const std::string &name, const std::vector<Span> &spans,
+                 const std::vector<std::int16_t> &speech, double seconds)
+{
   std::vector<DatasetPiece> pieces;
-  for (std::uint64_t i = 0; i < count; ++i) {
+  for (const Span &span : spans)
+    if (span.flaw == Flaw::none)
+      cut (span, speech, seconds, pieces);
+  for (std::size_t i = 0; i < pieces.size (); ++i) {
     char number[24];
     std::snprintf (number, sizeof number, "@%03d", int (i + 1));
-    pieces.push_back ({clip.name + number, cuts[i], cuts[i + 1] - cuts[i]});
+    pieces[i].name = pieces.size () == 1 ? name : name + number;
   }
   return pieces;
 }

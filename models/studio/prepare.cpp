@@ -240,7 +240,8 @@ Preparation::write (std::size_t index)
   const cv::Rect &crop = job.clip.crop;
   const double scale = double (dataset_picture_size) / crop.width;
   std::vector<DatasetPiece> pieces =
-      cut_into_pieces (job.clip, job.inspection.speech, options_.piece_seconds);
+      cut_into_pieces (job.clip.name, job.clip.measures->spans, job.inspection.speech,
+                       options_.piece_seconds);
   auto piece = pieces.begin ();
   std::vector<Landmarks> landmarks;
   std::optional<ClipWriter> writer;
@@ -251,16 +252,11 @@ Preparation::write (std::size_t index)
     landmarks.clear ();
     ++piece;
   };
-  const auto check = [&job] (bool as_before) {
-    if (!as_before)
-      throw Error (ErrorCode::failed, job.clip.source,
-                   "it has not as many frames as a moment ago",
-                   "Wait until it is complete, then run the command again");
-  };
-  read_media (
+  const MediaInfo media = read_media (
       job.clip.source,
       [&] (std::uint64_t frame, const cv::Mat &rgb) {
-        check (piece != pieces.end ());
+        if (piece == pieces.end () || frame < piece->first)
+          return;
         if (!writer)
           writer.emplace (dataset_clip_path (options_.output, piece->name) + ".mkv",
                           speech_of (*piece, job.inspection.speech));
@@ -275,7 +271,10 @@ Preparation::write (std::size_t index)
           finish ();
       },
       nullptr);
-  check (piece == pieces.end ());
+  if (media.frames != job.clip.frames)
+    throw Error (ErrorCode::failed, job.clip.source,
+                 "it has not as many frames as a moment ago",
+                 "Wait until it is complete, then run the command again");
   job.inspection = {};
   job.clip.pieces = std::move (pieces);
   store (job.clip);

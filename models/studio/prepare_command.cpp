@@ -50,8 +50,6 @@ add_threshold_options (CLI::App &command, Thresholds &limits)
        12);
   add ("--most-look-distance", limits.most_look_distance,
        "above this distance in colour from the other footage, in grey levels", 255);
-  command.add_flag ("--allow-cuts", limits.allow_cuts, "never for cuts")
-      ->group ("Footage is refused");
 }
 
 } // namespace

@@ -56,9 +56,10 @@ offset_sentence (const std::vector<double> &correlation)
   if (!lag)
     return "The offset between picture and sound could not be told.";
   const double peak = correlation[std::size_t (std::lround (*lag) + av_lags)];
+  const long moved = std::lround (-*lag * frame_ms); // a whole number has no -0
   return format (
-      "Mouth and sound fit best with the picture moved by %+.0f ms (correlation %.2f).",
-      -*lag * frame_ms, peak);
+      "Mouth and sound fit best with the picture moved by %+ld ms (correlation %.2f).",
+      moved, peak);
 }
 
 // Correlation over the lag.
@@ -149,12 +150,14 @@ summarise (const DatasetIndex &index)
     if (!clip.measures)
       continue;
     const ClipMeasures &m = *clip.measures;
-    (used ? sum.seconds : sum.seconds_refused) += m.seconds;
+    const double seconds = used ? usable_seconds (m) : 0;
+    sum.seconds += seconds;
+    sum.seconds_left_out += m.seconds - seconds;
     if (!used)
       continue;
-    sum.without_face += m.seconds * m.without_face;
-    sum.silence += m.seconds * m.silence;
-    sum.clipping += m.seconds * m.clipping;
+    sum.without_face += seconds * m.without_face;
+    sum.silence += seconds * m.silence;
+    sum.clipping += seconds * m.clipping;
     if (sum.pose_low.empty ()) {
       sum.pose_low = m.pose_low;
       sum.pose_high = m.pose_high;
@@ -166,10 +169,10 @@ summarise (const DatasetIndex &index)
     }
     if (m.av_correlation.empty ())
       continue;
-    correlated += m.seconds;
+    correlated += seconds;
     sum.av_correlation.resize (m.av_correlation.size ());
     for (std::size_t i = 0; i < m.av_correlation.size (); ++i)
-      sum.av_correlation[i] += m.seconds * m.av_correlation[i];
+      sum.av_correlation[i] += seconds * m.av_correlation[i];
   }
   if (sum.seconds > 0)
     for (double *mean : {&sum.without_face, &sum.silence, &sum.clipping})
@@ -183,9 +186,10 @@ std::vector<std::string>
 describe (const DatasetSummary &sum)
 {
   std::vector<std::string> lines;
-  lines.push_back (format ("%zu clips are used, %s of footage; %zu are refused (%s).",
-                           sum.used, format_duration (sum.seconds).c_str (), sum.refused,
-                           format_duration (sum.seconds_refused).c_str ()));
+  lines.push_back (
+      format ("%zu clips are used, %s of footage; %zu are refused; %s are left out.",
+              sum.used, format_duration (sum.seconds).c_str (), sum.refused,
+              format_duration (sum.seconds_left_out).c_str ()));
   if (sum.used == 0)
     return lines;
   if (sum.seconds < 60 * least_minutes)

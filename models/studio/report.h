@@ -15,9 +15,9 @@ namespace daetalker {
 struct DatasetSummary {
   std::size_t used = 0; // clips
   std::size_t refused = 0;
-  double seconds = 0;         // of the clips used
-  double seconds_refused = 0; // of those that could be read
-  double without_face = 0;    // means over the clips used, by their length
+  double seconds = 0;          // of what is used
+  double seconds_left_out = 0; // of clips that could be read: those refused, and parts
+  double without_face = 0;     // means over the clips used, by their length
   double silence = 0;
   double clipping = 0;
   std::vector<double> pose_low; // of the clips used; empty without any

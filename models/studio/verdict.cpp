@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "models/studio/verdict.h"
 
-#include "models/studio/progress.h"
+#include "models/studio/media.h"
 
 #include <algorithm>
 #include <cmath>
@@ -31,15 +31,24 @@ number (double value)
   return text;
 }
 
+// When, and why.
 std::string
-cut_times (const std::vector<double> &cuts)
+left_out (const std::vector<Span> &spans)
 {
-  constexpr std::size_t shown = 5;
+  constexpr int shown = 5;
+  int count = 0;
   std::string text;
-  for (std::size_t i = 0; i < cuts.size () && i < shown; ++i)
-    text += (i ? ", " : "") + number (cuts[i]) + " s";
-  if (cuts.size () > shown)
-    text += " and " + std::to_string (cuts.size () - shown) + " more";
+  for (const Span &span : spans) {
+    if (span.flaw == Flaw::none || ++count > shown)
+      continue;
+    char times[64];
+    std::snprintf (times, sizeof times, "%s%.1f to %.1f s (", count > 1 ? "; " : "",
+                   double (span.first) / dataset_fps,
+                   double (span.first + span.frames) / dataset_fps);
+    text += times + nlohmann::json (span.flaw).get<std::string> () + ")";
+  }
+  if (count > shown)
+    text += " and " + std::to_string (count - shown) + " more";
   return text;
 }
 
@@ -53,8 +62,15 @@ judge_picture (const ClipMeasures &m, const Thresholds &limits, Verdict &verdict
     refuse ("no face was found. Film the face from the front, lit from the front");
     return;
   }
+  const std::string parts = left_out (m.spans);
+  if (usable_seconds (m) <= 0)
+    refuse ("nothing of it can be used: " + parts +
+            ". Film one person, who stays in the picture, with one camera");
+  else if (!parts.empty ())
+    verdict.notes.push_back ("left out: " + parts);
   if (m.without_face > limits.most_without_face)
-    refuse (percent (m.without_face) + " of the frames show no face. Cut them out");
+    refuse (percent (m.without_face) +
+            " of the frames show no face. Cut them out, or look into the camera");
   if (m.several_faces > limits.most_several_faces)
     refuse (percent (m.several_faces) +
             " of the frames show more than one face. Crop the footage to one person");
@@ -64,8 +80,6 @@ judge_picture (const ClipMeasures &m, const Thresholds &limits, Verdict &verdict
   if (m.outside > limits.most_outside)
     refuse ("the head leaves the picture in " + percent (m.outside) +
             " of the frames. Raise --crop-scale, or cut them out");
-  if (!m.cuts.empty () && !limits.allow_cuts)
-    refuse ("it is cut at " + cut_times (m.cuts) + ". Split the file there");
   if (m.camera_shift.value_or (0) > limits.most_camera_shift)
     refuse ("the camera moves by " + number (*m.camera_shift) +
             " face widths. Put it on a tripod");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Which footage is used: what the preflight measured against thresholds.
+// Which footage is used, and what of it is left out: what the preflight measured against
+// thresholds.
 #pragma once
 
 #include "models/studio/measures.h"
@@ -11,7 +12,7 @@
 namespace daetalker {
 
 struct Thresholds {
-  double most_without_face = 0.10; // shares of the inspected frames
+  double most_without_face = 0.10; // shares of the inspected frames that are left
   double most_several_faces = 0.10;
   double least_face_width = 64;    // pixels of the footage
   double most_outside = 0.05;      // share of frames whose face leaves the crop
@@ -21,7 +22,6 @@ struct Thresholds {
   double most_clipping = 0.01;     // share of samples
   double most_av_offset = 2;       // frames
   double most_look_distance = 20;  // grey levels from the other footage
-  bool allow_cuts = false;
 };
 
 struct Verdict {

@@ -272,6 +272,53 @@ TEST_F (Prepare, LongFootageIsCutIntoPieces)
       << "what is lost is made again";
 }
 
+// Four seconds of the face, two of nobody, three of the face, and three by a camera that
+// is nearer.
+TEST_F (Prepare, AnInterruptionIsLeftOut)
+{
+  const auto draw = [] (int frame) {
+    const double opening = syllables (frame);
+    if (frame >= 100 && frame < 150)
+      return cv::Mat (400, 400, CV_8UC3, cv::Scalar (90, 110, 150));
+    if (frame < 225)
+      return draw_face (400, opening, {6 * std::sin (frame * 0.1), 0});
+    return cv::Mat (draw_face (560, opening), cv::Rect (80, 80, 400, 400)).clone ();
+  };
+  make_footage (folder_ / "talk.mkv", 400, 300, draw, syllables);
+  const PrepareOptions options = options_for ({folder_ / "talk.mkv"}, folder_);
+  prepare_dataset (options);
+
+  const DatasetClip clip = load_dataset_index (options.output).clips.at (0);
+  EXPECT_TRUE (clip.refused.empty ()) << clip.refused[0];
+  ASSERT_FALSE (clip.notes.empty ());
+  EXPECT_NE (clip.notes[0].find ("(no face)"), std::string::npos) << clip.notes[0];
+  EXPECT_NE (clip.notes[0].find ("9.0 to 12.0 s (other framing or light)"),
+             std::string::npos)
+      << clip.notes[0];
+  EXPECT_EQ (clip.measures->without_face, 0) << "it is of what is used";
+  ASSERT_EQ (clip.pieces.size (), 2u);
+  const DatasetPiece &first = clip.pieces[0], &second = clip.pieces[1];
+  EXPECT_EQ (first.first, 0u);
+  EXPECT_NEAR (double (first.frames), 100, 8);
+  EXPECT_NEAR (double (second.first), 150, 8);
+  EXPECT_EQ (second.first + second.frames, 225u);
+
+  // What was written is the face, at its place in the picture and in the sound.
+  const std::string path = dataset_clip_path (options.output, second.name);
+  std::vector<std::int16_t> speech, all;
+  EXPECT_EQ (count_frames (path + ".mkv", &speech).frames, second.frames);
+  count_frames (folder_ / "talk.mkv", &all);
+  ASSERT_EQ (speech.size (), second.frames * samples_per_frame);
+  EXPECT_TRUE (
+      std::equal (speech.begin (), speech.end (),
+                  all.begin () + std::ptrdiff_t (second.first * samples_per_frame)));
+  const SafetensorsFile tensors (path + ".safetensors");
+  const auto *faces =
+      reinterpret_cast<const std::uint8_t *> (tensors.find ("faces")->data);
+  EXPECT_TRUE (std::all_of (faces, faces + second.frames,
+                            [] (std::uint8_t count) { return count == 1; }));
+}
+
 TEST_F (Prepare, FinishedClipsAreNotMadeAgain)
 {
   make_talking_face (folder_ / "one.mkv");

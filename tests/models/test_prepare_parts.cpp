@@ -13,6 +13,8 @@
 #include "models/studio/pieces.h"
 #include "models/studio/pose_table.h"
 #include "models/studio/render.h"
+#include "models/studio/shots.h"
+#include "models/studio/spans.h"
 #include "models/studio/verdict.h"
 #include "tests/models/expect_error.h"
 #include "tests/models/temporary_folder.h"
@@ -27,6 +29,7 @@ good_clip ()
 {
   ClipMeasures clip;
   clip.seconds = 60;
+  clip.spans = {{0, 1500, Flaw::none}};
   clip.native_fps = 25;
   clip.face_width = 125;
   clip.has_sound = true;
@@ -61,22 +64,9 @@ texture (int width, int height)
 
 // ---- pieces ------------------------------------------------------------------
 
-namespace {
-
-DatasetClip
-clip_of (std::uint64_t frames)
-{
-  DatasetClip clip;
-  clip.name = "talk";
-  clip.frames = frames;
-  return clip;
-}
-
-} // namespace
-
 TEST (Pieces, ShortFootageIsOne)
 {
-  const auto pieces = cut_into_pieces (clip_of (349), {}, 10);
+  const auto pieces = cut_into_pieces ("talk", {{0, 349, Flaw::none}}, {}, 10);
   ASSERT_EQ (pieces.size (), 1u);
   EXPECT_EQ (pieces[0].name, "talk");
   EXPECT_EQ (pieces[0].frames, 349u);
@@ -84,7 +74,7 @@ TEST (Pieces, ShortFootageIsOne)
 
 TEST (Pieces, AreEvenWhereNothingIsHeard)
 {
-  const auto pieces = cut_into_pieces (clip_of (1001), {}, 10);
+  const auto pieces = cut_into_pieces ("talk", {{0, 1001, Flaw::none}}, {}, 10);
   ASSERT_EQ (pieces.size (), 4u);
   EXPECT_EQ (pieces[0].name, "talk@001");
   EXPECT_EQ (pieces[2].first, 500u);
@@ -98,11 +88,107 @@ TEST (Pieces, AreCutInPauses)
   for (const int frame : {230, 541})
     std::fill_n (speech.begin () + (frame - 2) * samples_per_frame, 5 * samples_per_frame,
                  std::int16_t (10));
-  const auto pieces = cut_into_pieces (clip_of (750), speech, 10);
+  const auto pieces = cut_into_pieces ("talk", {{0, 750, Flaw::none}}, speech, 10);
   ASSERT_EQ (pieces.size (), 3u);
   EXPECT_EQ (pieces[1].first, 230u);
   EXPECT_EQ (pieces[2].first, 541u);
   EXPECT_EQ (pieces[1].frames, 541u - 230u);
+}
+
+TEST (Pieces, AreOfWhatCanBeUsed)
+{
+  const std::vector<Span> spans = {{0, 100, Flaw::none},
+                                   {100, 60, Flaw::no_face},
+                                   {160, 500, Flaw::none},
+                                   {660, 40, Flaw::too_short}};
+  const auto pieces = cut_into_pieces ("talk", spans, {}, 10);
+  ASSERT_EQ (pieces.size (), 3u);
+  EXPECT_EQ (pieces[0].frames, 100u);
+  EXPECT_EQ (pieces[1].first, 160u);
+  EXPECT_EQ (pieces[2].name, "talk@003");
+  EXPECT_EQ (pieces[2].first, 410u);
+  EXPECT_EQ (pieces[2].first + pieces[2].frames, 660u);
+}
+
+// ---- spans and shots -----------------------------------------------------------
+
+namespace {
+
+std::vector<Flaw>
+flaws_of (std::initializer_list<std::pair<std::size_t, Flaw>> runs)
+{
+  std::vector<Flaw> flaws;
+  for (const auto &[frames, flaw] : runs)
+    flaws.insert (flaws.end (), frames, flaw);
+  return flaws;
+}
+
+std::string
+described (const std::vector<Span> &spans)
+{
+  std::string text;
+  std::uint64_t next = 0;
+  for (const Span &span : spans) {
+    EXPECT_EQ (span.first, next) << "there is a gap";
+    next += span.frames;
+    const nlohmann::json flaw = span.flaw;
+    text += std::to_string (span.frames) + ' ' +
+            (flaw.is_null () ? "good" : flaw.get<std::string> ()) + ", ";
+  }
+  return text;
+}
+
+} // namespace
+
+TEST (Spans, ALapseOfTheDetectorDividesNothing)
+{
+  const auto flaws = flaws_of ({{80, Flaw::none},
+                                {12, Flaw::no_face},
+                                {12, Flaw::several_faces},
+                                {9, Flaw::none}});
+  EXPECT_EQ (described (divide (flaws, {})), "113 good, ");
+  EXPECT_EQ (described (divide (flaws_of ({{30, Flaw::none}}), {})), "30 good, ")
+      << "what is not divided may be short";
+}
+
+TEST (Spans, WhatLastsIsLeftOutWithItsSurroundings)
+{
+  const auto flaws = flaws_of ({{100, Flaw::none},
+                                {20, Flaw::outside},
+                                {10, Flaw::no_face},
+                                {100, Flaw::none},
+                                {25, Flaw::several_faces}});
+  EXPECT_EQ (described (divide (flaws, {})),
+             "95 good, 25 the head leaves the picture, 15 no face, 90 good, 30 several "
+             "faces, ");
+}
+
+TEST (Spans, EndAtCuts)
+{
+  EXPECT_EQ (described (divide (std::vector<Flaw> (300, Flaw::none), {100, 149, 250})),
+             "100 good, 49 less than two seconds, 101 good, 50 good, ");
+  // However short it is, another camera's shot is no lapse of the detector.
+  EXPECT_EQ (described (divide (
+                 flaws_of ({{60, Flaw::none}, {3, Flaw::other_shot}, {60, Flaw::none}}),
+                 {60, 63})),
+             "60 good, 3 other framing or light, 60 good, ");
+}
+
+TEST (Shots, ThoseLikeMostOfTheFootageAreUsed)
+{
+  const std::vector<double> day (48, 120), dusk (48, 90);
+  const cv::Rect2d near (100, 100, 150, 150), far (130, 120, 100, 100);
+  const std::vector<Shot> shots = {{100, near, day},
+                                   {300, far, day},
+                                   {90, {110, 104, 140, 140}, day}, // leans back
+                                   {250, near, day},
+                                   {200, near, dusk},
+                                   {80, {}, day}, // nobody
+                                   {70, {190, 100, 150, 150}, day}};
+  EXPECT_EQ (like_most (shots),
+             (std::vector<bool>{true, false, true, true, false, false, false}))
+      << "no shot is longer than the second, but those alike are together";
+  EXPECT_EQ (like_most ({{50, {}, day}}), std::vector<bool>{false});
 }
 
 // ---- crop --------------------------------------------------------------------
@@ -306,7 +392,7 @@ TEST (Measures, APlainBackgroundTellsNothingOfTheCamera)
 TEST (Measures, SurviveTheIndex)
 {
   ClipMeasures clip = good_clip ();
-  clip.cuts = {1.5};
+  clip.spans = {{0, 1000, Flaw::none}, {1000, 500, Flaw::other_shot}};
   clip.camera_shift = 0.02;
   const nlohmann::json json = clip;
   const auto back = nlohmann::json::parse (json.dump ()).get<ClipMeasures> ();
@@ -322,6 +408,21 @@ TEST (Verdict, GoodFootageIsUsedWithoutANote)
   EXPECT_TRUE (verdict.notes.empty ());
 }
 
+TEST (Verdict, SaysWhatIsLeftOut)
+{
+  ClipMeasures clip = good_clip ();
+  clip.spans = {{0, 1100, Flaw::none}};
+  for (std::uint64_t i = 0; i < 7; ++i)
+    clip.spans.push_back ({1100 + 50 * i, 50, i % 2 ? Flaw::none : Flaw::no_face});
+  for (std::uint64_t i = 0; i < 3; ++i)
+    clip.spans.push_back ({1450 + 10 * i, 10, Flaw::too_short});
+  const Verdict verdict = judge (clip, {}, {});
+  EXPECT_TRUE (verdict.refused.empty ());
+  ASSERT_EQ (verdict.notes.size (), 1u);
+  EXPECT_EQ (verdict.notes[0].find ("left out: 44.0 to 46.0 s (no face); 48.0"), 0u);
+  EXPECT_NE (verdict.notes[0].find (" and 2 more"), std::string::npos);
+}
+
 TEST (Verdict, EachDefectIsNamedWithItsRemedy)
 {
   using Change = std::function<void (ClipMeasures &)>;
@@ -332,9 +433,9 @@ TEST (Verdict, EachDefectIsNamedWithItsRemedy)
       {[] (auto &m) { m.face_width = 40; }, "40 pixels wide. Film closer"},
       {[] (auto &m) { m.outside = 0.5; }, "leaves the picture"},
       {[] (auto &m) {
-         m.cuts = {1.2, 3};
+         m.spans = {{0, 40, Flaw::too_short}, {40, 50, Flaw::several_faces}};
        },
-       "cut at 1.2 s, 3 s. Split"},
+       "0.0 to 1.6 s (less than two seconds); 1.6 to 3.6 s (several faces). Film"},
       {[] (auto &m) { m.camera_shift = 0.3; }, "camera moves by 0.3 face widths"},
       {[] (auto &m) { m.repeated = 0.4; }, "are repeats"},
       {[] (auto &m) { m.has_sound = false; }, "no sound"},
@@ -360,10 +461,8 @@ TEST (Verdict, EachDefectIsNamedWithItsRemedy)
 TEST (Verdict, ThresholdsAreOptions)
 {
   ClipMeasures clip = good_clip ();
-  clip.cuts = {1};
   clip.without_face = 0.2;
   Thresholds limits;
-  limits.allow_cuts = true;
   limits.most_without_face = 0.3;
   EXPECT_EQ (first_refusal (clip, limits), "");
 }
