@@ -152,9 +152,7 @@ public:
 
     const torch::NoGradGuard no_grad;
     const NetworkConfigs configs = read_network_configs (bundle);
-    for (const int steps : info_.steps)
-      if (steps != 1)
-        ddim_timesteps (steps); // throws if there is no such spacing
+    require_spacings ();
     verify_files (bundle);
     load_autoencoder (configs.autoencoder);
     load_speech2latent (configs.speech2latent);
@@ -192,6 +190,18 @@ public:
   }
 
 private:
+  void require_spacings () const
+  {
+    try {
+      for (const int steps : info_.steps)
+        if (steps != 1)
+          ddim_timesteps (steps);
+    } catch (const Error &error) {
+      throw Error (error.code (), bundle_.path + "/" + bundle_file::description,
+                   error.what (), "Correct \"steps\"");
+    }
+  }
+
   void load_speech2latent (const Speech2LatentConfig &config)
   {
     const std::string file = file_path (bundle_, bundle_file::speech2latent);

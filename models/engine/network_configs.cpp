@@ -9,8 +9,8 @@ read_network_configs (const Bundle &bundle)
   const AvatarInfo &info = bundle.info;
   const std::string description = bundle.path + "/" + bundle_file::description;
   NetworkConfigs configs;
-  configs.autoencoder = bundle.autoencoder.get<AutoencoderConfig> ();
-  validate (configs.autoencoder);
+  configs.autoencoder = parse_autoencoder_config (bundle.autoencoder, description);
+  validate (configs.autoencoder, description);
   configs.speech2latent =
       parse_speech2latent_config (ConfigReader (bundle.speech2latent, description));
 

@@ -5,6 +5,7 @@
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
+#include <sched.h>
 #include <torch/cuda.h>
 
 #include <algorithm>
@@ -173,6 +174,10 @@ thread_limit ()
     return threads;
   if (std::getenv ("OMP_NUM_THREADS") != nullptr) // jobs are limited by it
     return at::get_num_threads ();
+  // Not all cores need be this process's: a container or taskset may keep some from it.
+  cpu_set_t own;
+  if (sched_getaffinity (0, sizeof own, &own) == 0)
+    return std::max (CPU_COUNT (&own), 1);
   return int (std::max (std::thread::hardware_concurrency (), 1u));
 }
 

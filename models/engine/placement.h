@@ -56,7 +56,7 @@ Placement placement_for_speech (const Placement &chosen, std::int64_t numbers);
 void set_thread_count (int threads);
 
 // Computations that may run at the same time, each on one thread: as many as were asked
-// for, by OMP_NUM_THREADS if not here, or one per core.
+// for, by OMP_NUM_THREADS if not here, or one per core that the process may use.
 int thread_limit ();
 
 // For one call into LibTorch: no gradients, and the placement's number of threads on

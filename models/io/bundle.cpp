@@ -365,6 +365,17 @@ verify_files (const Bundle &bundle)
                    "its SHA-256 is not the one that avatar.json lists",
                    "Copy or download the avatar again");
   }
+  const auto listed = encoder_files (bundle);
+  const fs::path encoder = fs::path (bundle.path) / bundle.encoder;
+  std::error_code error;
+  for (const auto &entry : fs::directory_iterator (encoder, error)) {
+    const fs::path name = entry.path ().filename ();
+    const bool may_be_loaded =
+        name.extension () == ".json" || name.extension () == ".safetensors";
+    if (may_be_loaded && listed.count (name) == 0)
+      throw Error (ErrorCode::corrupt, entry.path (), "avatar.json does not list it",
+                   "Remove it, or copy the avatar again");
+  }
 }
 
 std::string

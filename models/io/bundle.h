@@ -65,7 +65,8 @@ Bundle parse_bundle (const std::string &text, const std::string &subject);
 Bundle read_bundle (const std::string &folder);
 
 // Reads every listed file once.  Throws Error (corrupt) naming the first whose
-// SHA-256 is not the listed one.
+// SHA-256 is not the listed one, or a file of the speech encoder that is not listed: it
+// might be loaded with the others.
 void verify_files (const Bundle &bundle);
 
 // The absolute path of a listed file; throws Error (not_found) if it is not listed.

@@ -46,13 +46,20 @@ pyramid_json (const Config &config)
           {"style_channels", config.style_channels}};
 }
 
-void
-require (bool holds, const char *what)
-{
-  if (!holds)
-    throw Error (ErrorCode::corrupt, "autoencoder configuration", what,
-                 "Correct the \"autoencoder\" section of avatar.json");
-}
+// Throws where it does not hold; `source` as validate () has it.
+class Requirement {
+public:
+  explicit Requirement (const std::string &source) : source_ (source) {}
+
+  void operator() (bool holds, const char *what) const
+  {
+    if (!holds)
+      throw Error (ErrorCode::corrupt, source_, what, "Correct the autoencoder's shape");
+  }
+
+private:
+  const std::string source_;
+};
 
 // Of GroupNorm.
 bool
@@ -64,7 +71,7 @@ divide_into_groups (int channels)
 // What no range of one number says.
 template <typename Config>
 void
-validate_pyramid (const Config &config)
+validate_pyramid (const Config &config, const Requirement &require)
 {
   require (config.patch >= 1 && config.image_size % config.patch == 0,
            "patch does not divide image_size");
@@ -80,7 +87,7 @@ validate_pyramid (const Config &config)
 
 // On the way up, a level's blocks take what they left on the way down beside their own.
 void
-validate_laterals (const UNetConfig &config)
+validate_laterals (const UNetConfig &config, const Requirement &require)
 {
   const std::vector<int> &mult = config.channel_mult;
   for (std::size_t level = 0; level < mult.size (); level++)
@@ -105,14 +112,14 @@ to_json (nlohmann::json &json, const AutoencoderConfig &config)
   json["unet"]["eigenfaces"] = config.unet.eigenfaces;
 }
 
-void
-from_json (const nlohmann::json &json, AutoencoderConfig &config)
+AutoencoderConfig
+parse_autoencoder_config (const nlohmann::json &json, const std::string &source)
 {
-  const ConfigReader reader (json, "autoencoder configuration");
+  const ConfigReader reader (json, source);
   const auto part = [&] (const char *key) {
     return json.contains (key) ? json[key] : nlohmann::json::object ();
   };
-  config = AutoencoderConfig ();
+  AutoencoderConfig config;
   const ConfigReader unet = reader.object ("unet");
   read_pyramid (part ("unet"), unet, config.unet);
   config.unet.embed_channels =
@@ -123,18 +130,26 @@ from_json (const nlohmann::json &json, AutoencoderConfig &config)
   read_pyramid (part ("encoder"), reader.object ("encoder"), config.encoder);
   config.prediction = static_cast<Prediction> (
       reader.choice ("prediction", static_cast<int> (config.prediction), predictions));
+  return config;
 }
 
 void
-validate (const AutoencoderConfig &config)
+from_json (const nlohmann::json &json, AutoencoderConfig &config)
 {
-  validate_pyramid (config.unet);
-  validate_laterals (config.unet);
+  config = parse_autoencoder_config (json, "autoencoder configuration");
+}
+
+void
+validate (const AutoencoderConfig &config, const std::string &source)
+{
+  const Requirement require (source);
+  validate_pyramid (config.unet, require);
+  validate_laterals (config.unet, require);
   if (config.unet.eigenfaces) {
     require (config.unet.patch >= 4 && config.unet.patch % 4 == 0,
              "a UNet with eigenfaces must have a patch that 4 divides");
   } else {
-    validate_pyramid (config.encoder);
+    validate_pyramid (config.encoder, require);
     require (config.unet.style_channels == config.encoder.style_channels,
              "style_channels of UNet and encoder differ");
     require (config.unet.image_size == config.encoder.image_size,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <vector>
 
 namespace daetalker {
@@ -49,12 +50,18 @@ struct AutoencoderConfig {
 };
 
 // Throws daetalker::Error (corrupt) on shapes that no network can have, though each
-// number is in range: sides that the levels do not divide, parts that differ.
-void validate (const AutoencoderConfig &config);
+// number is in range: sides that the levels do not divide, parts that differ.  `source`,
+// a file or options, is named in errors here and below.
+void validate (const AutoencoderConfig &config, const std::string &source);
 
-// JSON keys are the field names; absent keys keep the defaults above.  from_json
-// throws daetalker::Error (corrupt) for wrong types and numbers out of range.
+// JSON keys are the field names; absent keys keep the defaults above.
 void to_json (nlohmann::json &json, const AutoencoderConfig &config);
+
+// Throws Error (corrupt) for values of a wrong type or out of range.
+AutoencoderConfig parse_autoencoder_config (const nlohmann::json &json,
+                                            const std::string &source);
+
+// nlohmann's way in, for a config inside another JSON; throws likewise.
 void from_json (const nlohmann::json &json, AutoencoderConfig &config);
 
 AutoencoderConfig ffhq256_autoencoder ();

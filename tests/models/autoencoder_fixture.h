@@ -35,7 +35,7 @@ struct AutoencoderFixture {
     Metadata metadata;
     tensors = load_tensors (file, &metadata);
     config = nlohmann::json::parse (metadata.at ("config")).get<AutoencoderConfig> ();
-    validate (config);
+    validate (config, file);
     unet = UNet (config.unet);
     encoder = SemanticEncoder (config.encoder);
     load_weights (*unet, without_prefix (tensors, "unet."), file);

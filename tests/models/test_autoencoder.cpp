@@ -172,7 +172,7 @@ TEST (Ffhq128, HasThePublishedSize)
   config.unet.image_size = config.encoder.image_size = 128;
   config.unet.channel_mult = {1, 1, 2, 3, 4};
   config.encoder.channel_mult = {1, 1, 2, 3, 4, 4};
-  validate (config);
+  validate (config, "test");
   UNet unet (config.unet);
   SemanticEncoder encoder (config.encoder);
   EXPECT_EQ (parameter_count (*unet), 103871619);

@@ -120,6 +120,21 @@ TEST (Bundle, ChangedByteIsNamed)
   }
 }
 
+TEST (Bundle, TheEncoderIsWhatIsListed)
+{
+  const TemporaryFolder folder;
+  write_files (folder);
+  const Bundle bundle = write_bundle (folder.path (), example ());
+  write_text (folder / "encoder/notes.txt", "of no account");
+  verify_files (bundle);
+  for (const char *name : {"model.safetensors", "preprocessor_config.json",
+                           "model.safetensors.index.json"}) {
+    write_text (folder / (std::string ("encoder/") + name), "{}");
+    EXPECT_ERROR (verify_files (bundle), ErrorCode::corrupt, name);
+    std::filesystem::remove (folder / (std::string ("encoder/") + name));
+  }
+}
+
 TEST (Bundle, MissingFilesAreNamed)
 {
   const TemporaryFolder folder;

@@ -149,7 +149,7 @@ TEST_F (EigenfacesTest, TheUNetCompletesThePictureThatZStandsFor)
 TEST (EigenfaceConfig, IsKeptAndHasNoEncoder)
 {
   const AutoencoderConfig config = eigenface_autoencoder (32);
-  validate (config);
+  validate (config, "test");
   const nlohmann::json json = config;
   EXPECT_FALSE (json.contains ("encoder"));
   EXPECT_TRUE (json.get<AutoencoderConfig> ().unet.eigenfaces);
@@ -160,10 +160,10 @@ TEST (EigenfaceConfig, WantsPatchesOfFourAndPredictsPictures)
 {
   AutoencoderConfig config = eigenface_autoencoder (32);
   config.unet.patch = 2;
-  EXPECT_ERROR (validate (config), ErrorCode::corrupt, "patch that 4 divides");
+  EXPECT_ERROR (validate (config, "test"), ErrorCode::corrupt, "patch that 4 divides");
   config = eigenface_autoencoder (32);
   config.prediction = Prediction::eps;
-  EXPECT_ERROR (validate (config), ErrorCode::corrupt, "must predict x0");
+  EXPECT_ERROR (validate (config, "test"), ErrorCode::corrupt, "must predict x0");
 }
 
 // What of a change lies within a mask, and how much that is of the picture.

@@ -10,10 +10,12 @@
 
 #include <atomic>
 #include <cmath>
+#include <cstdlib>
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <limits>
 #include <random>
+#include <sched.h>
 #include <thread>
 #include <torch/utils.h>
 
@@ -172,6 +174,22 @@ TEST (EnginePlacement, SmallSpeechNetworksStayOnTheCpuBesideAGpu)
   EXPECT_EQ (placement_for_speech (gpu, 90'000'000).device, gpu.device);
   const Placement cpu = {torch::kCPU, torch::kFloat, 0};
   EXPECT_EQ (placement_for_speech (cpu, 5'000'000).threads, 0) << "the engine's";
+}
+
+// Before any test asks for a number: it would hold from then on.
+TEST_F (EngineTest, CoresThatAreNotAllowedAreNotCounted)
+{
+  if (std::getenv ("OMP_NUM_THREADS") != nullptr)
+    GTEST_SKIP () << "OMP_NUM_THREADS says how many";
+  int limit = 0;
+  std::thread ([&limit] {
+    cpu_set_t cores;
+    CPU_ZERO (&cores);
+    CPU_SET (sched_getcpu (), &cores);
+    ASSERT_EQ (sched_setaffinity (0, sizeof cores, &cores), 0);
+    limit = thread_limit ();
+  }).join ();
+  EXPECT_EQ (limit, 1);
 }
 
 TEST_F (EngineTest, RenderersAreCountedByDevice)

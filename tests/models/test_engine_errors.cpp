@@ -132,11 +132,11 @@ TEST (EngineErrors, FactsThatContradict)
 
   avatar = tiny_avatar ();
   avatar.bundle.info.steps = {1, 37};
-  expect_refused (avatar, ErrorCode::wrong_model, "steps=37");
+  expect_refused (avatar, ErrorCode::wrong_model, "avatar.json: steps=37");
 
   avatar = tiny_avatar ();
   avatar.autoencoder.unet.channel_mult = {1, 2, 2, 2, 2, 2};
-  expect_refused (avatar, ErrorCode::corrupt, "channel_mult");
+  expect_refused (avatar, ErrorCode::corrupt, "avatar.json: the levels of channel_mult");
 
   avatar = tiny_avatar ();
   avatar.autoencoder.unet.patch = 0;

@@ -126,9 +126,9 @@ TEST (UNetWithReferences, NeedsX0)
   config.unet.patch = 1;
   config.unet.references = 1;
   config.prediction = Prediction::eps;
-  EXPECT_THROW (validate (config), std::exception);
+  EXPECT_THROW (validate (config, "test"), std::exception);
   config.prediction = Prediction::x0;
-  EXPECT_NO_THROW (validate (config));
+  EXPECT_NO_THROW (validate (config, "test"));
 }
 
 } // namespace

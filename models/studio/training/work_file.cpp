@@ -49,7 +49,7 @@ number_of (const Metadata &metadata, const std::string &name, const std::string 
 AutoencoderConfig
 network_of (const Metadata &metadata, const std::string &path)
 {
-  return parsed (metadata, "network", path).get<AutoencoderConfig> ();
+  return parse_autoencoder_config (parsed (metadata, "network", path), path);
 }
 
 } // namespace daetalker
