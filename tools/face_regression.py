@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A person's face from the hidden states of a speech encoder, 50 rows a second: what
-foretell_faces.py fits.
+predict_faces.py fits.
 
 Lips come half from a ridge regression and half from a small network, on 0.4 s around each
 row; latents and head pose from a ridge regression on the same and on those lips.
@@ -80,7 +80,7 @@ class Face:
         self.learn(basis=basis * unit, lips_std=lips.std(0), hidden=hidden,
                    hidden_bias=hidden_bias, out=out / 2, linear=(linear + weight) / 2,
                    bias=(bias + weight_bias) / 2)
-        # Most of how a face changes no speech foretells: strongly.
+        # Most of how a face changes no speech predicts: strongly.
         weight, bias = ridge(np.concatenate([x, self.lips(x)], 1), y[:, 40:], strength=2)
         self.learn(look_weight=weight, look_bias=bias)
 

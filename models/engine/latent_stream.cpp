@@ -92,11 +92,11 @@ private:
     const torch::Tensor h = net_->encode (features, {}, past);
     torch::Tensor pose = net_->predict_pose (h, past).to (torch::kCPU).contiguous ();
     choose_poses (chunk, pose[0], control);
-    const torch::Tensor foretold =
+    const torch::Tensor predicted =
         net_->denormalise (net_->decode (h, pose.to (placement_.device), {}, past))[0]
             .slice (0, chunk.begin - chunk.window_begin, chunk.end - chunk.window_begin);
     const torch::Tensor latents =
-        net_->with_real_mouths (foretold, last_mouth_).to (torch::kCPU).contiguous ();
+        net_->with_real_mouths (predicted, last_mouth_).to (torch::kCPU).contiguous ();
 
     const std::int64_t size = net_->config ().latent_size;
     for (std::int64_t i = chunk.begin; i < chunk.end; i++) {

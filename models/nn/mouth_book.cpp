@@ -39,18 +39,18 @@ MouthBookImpl::changes () const
 {
   if (changes_.defined ())
     return changes_;
-  const Tensor first = marks_.narrow (1, 0, config_.foretold_marks);
+  const Tensor first = marks_.narrow (1, 0, config_.predicted_marks);
   const Tensor variances = first.square ().sum (0).clamp_min (1e-9);
   return torch::matmul (first.t (), pages_) / variances.unsqueeze (1);
 }
 
 // Distances of all pages in one matrix product, but for what all have in common.
 Tensor
-MouthBookImpl::nearest_pages (const Tensor &foretold, const Tensor &last,
+MouthBookImpl::nearest_pages (const Tensor &predicted, const Tensor &last,
                               const Tensor &squares) const
 {
   const double weight = last.defined () ? 1 + config_.continuity : 1;
-  const Tensor aim = last.defined () ? foretold + config_.continuity * last : foretold;
+  const Tensor aim = last.defined () ? predicted + config_.continuity * last : predicted;
   const Tensor distance = torch::addmv (squares * weight, marks_, aim, 1, -2);
   return std::get<1> (
       distance.topk (std::min<int64_t> (nearest, config_.pages), 0, false));
@@ -60,12 +60,12 @@ Tensor
 MouthBookImpl::forward (const Tensor &latents, Tensor &last)
 {
   const Tensor squares = this->squares ();
-  const Tensor foretold = torch::matmul (latents, reading_) * config_.gain;
+  const Tensor predicted = torch::matmul (latents, reading_) * config_.gain;
   std::vector<Tensor> found, found_marks;
   for (int64_t t = 0; t < latents.size (0); t++) {
-    const Tensor index = nearest_pages (foretold[t], last, squares);
+    const Tensor index = nearest_pages (predicted[t], last, squares);
     const Tensor marks = marks_.index_select (0, index);
-    Tensor distance = (marks - foretold[t]).square ().sum (1);
+    Tensor distance = (marks - predicted[t]).square ().sum (1);
     if (last.defined ())
       distance = distance + config_.continuity * (marks - last).square ().sum (1);
     const Tensor share =
@@ -75,7 +75,7 @@ MouthBookImpl::forward (const Tensor &latents, Tensor &last)
     found_marks.push_back (last);
   }
   const Tensor lacking =
-      (foretold - torch::stack (found_marks)).narrow (1, 0, config_.foretold_marks);
+      (predicted - torch::stack (found_marks)).narrow (1, 0, config_.predicted_marks);
   const Tensor mouths = torch::stack (found) + torch::matmul (lacking, changes ());
   return latents + torch::matmul (mouths - latents, mouth_);
 }

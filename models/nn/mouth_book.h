@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// Mouths of real frames.  What speech foretells is an average of the mouths that may be,
+// Mouths of real frames.  What speech predicts is an average of the mouths that may be,
 // and in latents that are linear in the picture an average of mouths is a blur: no teeth,
 // and lips that neither meet nor part.  The book replaces the mouth, and nothing else, by
 // a blend of the few real ones that are most like it and go on from the last one shown
 // (as Video Rewrite, Bregler et al. 1997, joins pieces of footage).  No real mouth is
-// quite as foretold: what the blend lacks of the coarsest motion is added to it.
+// quite as predicted: what the blend lacks of the coarsest motion is added to it.
 #pragma once
 
 #include "models/nn/mouth_book_config.h"
@@ -38,7 +38,7 @@ public:
 private:
   torch::Tensor squares () const;
   torch::Tensor changes () const;
-  torch::Tensor nearest_pages (const torch::Tensor &foretold, const torch::Tensor &last,
+  torch::Tensor nearest_pages (const torch::Tensor &predicted, const torch::Tensor &last,
                                const torch::Tensor &squares) const;
 
   MouthBookConfig config_;
@@ -47,7 +47,7 @@ private:
   torch::Tensor reading_; // [Z, marks]
   torch::Tensor mouth_;   // [Z, Z]
   torch::Tensor squares_; // [pages], of the marks; once settled
-  torch::Tensor changes_; // [foretold_marks, Z]; once settled
+  torch::Tensor changes_; // [predicted_marks, Z]; once settled
 };
 TORCH_MODULE (MouthBook);
 

@@ -8,9 +8,9 @@ namespace daetalker {
 struct MouthBookConfig {
   int pages = 0;           // real frames; 0: no book
   int marks = 24;          // numbers by which mouths are compared, the coarsest first
-  int foretold_marks = 4;  // so many of them stay as foretold
-  double gain = 1.1;       // of what was foretold, which moves too little
-  double continuity = 0.1; // weight of the last mouth shown beside what was foretold
+  int predicted_marks = 4; // so many of them stay as predicted
+  double gain = 1.1;       // of what was predicted, which moves too little
+  double continuity = 0.1; // weight of the last mouth shown beside what was predicted
 };
 
 } // namespace daetalker

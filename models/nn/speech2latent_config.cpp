@@ -15,7 +15,7 @@ to_json (nlohmann::json &json, const Speech2LatentConfig &config)
   if (config.mouth_book.pages > 0)
     json["mouth_book"] = {{"pages", config.mouth_book.pages},
                           {"marks", config.mouth_book.marks},
-                          {"foretold_marks", config.mouth_book.foretold_marks},
+                          {"predicted_marks", config.mouth_book.predicted_marks},
                           {"gain", config.mouth_book.gain},
                           {"continuity", config.mouth_book.continuity}};
 }
@@ -27,7 +27,7 @@ parse_mouth_book (const ConfigReader &reader, int latent_size)
   c.pages = reader.integer ("pages", c.pages, 1, 1 << 20);
   c.marks = reader.integer ("marks", c.marks, 1, latent_size);
   // Books were written before there was any.
-  c.foretold_marks = reader.integer ("foretold_marks", 0, 0, c.marks);
+  c.predicted_marks = reader.integer ("predicted_marks", 0, 0, c.marks);
   c.gain = reader.real ("gain", c.gain, 0, 10);
   c.continuity = reader.real ("continuity", c.continuity, 0, 100);
   return c;

@@ -23,7 +23,7 @@ struct Speech2LatentConfig {
 };
 
 // JSON keys are the field names; absent keys keep the defaults above, but for
-// foretold_marks, which is 0 where it is absent.
+// predicted_marks, which is 0 where it is absent.
 void to_json (nlohmann::json &json, const Speech2LatentConfig &config);
 
 // Throws Error (corrupt) for values of a wrong type or out of range.

@@ -124,7 +124,7 @@ std::vector<std::int16_t>
 shift_pitch (const std::vector<std::int16_t> &speech, double factor)
 {
   const Pipeline pipeline (shifting, "speech at another pitch",
-                           "Train with --disguises 0");
+                           "Train with --augmentations 0");
   g_object_set (pipeline.element ("pitch").get (), "pitch", gfloat (factor), nullptr);
   const GstElementPointer source = pipeline.element ("speech");
   pipeline.play ();

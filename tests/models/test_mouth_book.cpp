@@ -24,12 +24,12 @@ mouth_half ()
 }
 
 MouthBookConfig
-small_book (double gain, double continuity, int foretold_marks)
+small_book (double gain, double continuity, int predicted_marks)
 {
   MouthBookConfig config;
   config.pages = frames;
   config.marks = size / 2;
-  config.foretold_marks = foretold_marks;
+  config.predicted_marks = predicted_marks;
   config.gain = gain;
   config.continuity = continuity;
   return config;
@@ -44,9 +44,9 @@ seeded_frames ()
 
 class MouthBookTest : public testing::Test {
 protected:
-  MouthBook open (double gain, double continuity, int foretold_marks = 0) const
+  MouthBook open (double gain, double continuity, int predicted_marks = 0) const
   {
-    MouthBook book (size, small_book (gain, continuity, foretold_marks));
+    MouthBook book (size, small_book (gain, continuity, predicted_marks));
     book->write (filmed, mouth_half (), torch::ones ({size}));
     return book;
   }
@@ -58,10 +58,10 @@ protected:
 TEST_F (MouthBookTest, AMouthThatWasFilmedStaysAndTheRestIsLeftAlone)
 {
   MouthBook book = open (1, 0);
-  Tensor foretold = filmed.slice (0, 3, 9).clone ();
-  foretold.slice (1, size / 2) = 7;
+  Tensor predicted = filmed.slice (0, 3, 9).clone ();
+  predicted.slice (1, size / 2) = 7;
   Tensor last;
-  const Tensor shown = book (foretold, last);
+  const Tensor shown = book (predicted, last);
   // Those like it have a small share.
   const Tensor nearest =
       torch::cdist (shown.slice (1, 0, size / 2), filmed.slice (1, 0, size / 2))
@@ -83,16 +83,16 @@ TEST_F (MouthBookTest, AnAverageBecomesAMouth)
   EXPECT_GT (largest (shown - average.slice (1, 0, size / 2)), 0.1);
 }
 
-TEST_F (MouthBookTest, TheFirstMarksStayAsForetold)
+TEST_F (MouthBookTest, TheFirstMarksStayAsPredicted)
 {
-  const Tensor foretold = 0.5 * torch::randn ({30, size});
+  const Tensor predicted = 0.5 * torch::randn ({30, size});
   Tensor last;
-  const Tensor real = open (1, 0)->forward (foretold, last);
+  const Tensor real = open (1, 0)->forward (predicted, last);
   const auto distance = [&] (int marks) {
     Tensor from;
-    const Tensor shown = open (1, 0, marks)->forward (foretold, from);
+    const Tensor shown = open (1, 0, marks)->forward (predicted, from);
     EXPECT_EQ (largest ((shown - real).slice (1, size / 2)), 0) << "not of the mouth";
-    return (shown - foretold).square ().mean ().item<double> ();
+    return (shown - predicted).square ().mean ().item<double> ();
   };
   EXPECT_LT (distance (1), 0.9 * distance (0));
   EXPECT_LT (distance (2), 0.9 * distance (1));
@@ -107,37 +107,37 @@ TEST_F (MouthBookTest, SettledItIsTheSame)
   MouthBook settled = open (1.2, 0.5, 2);
   settled->settle ();
   Tensor last, last_settled;
-  const Tensor foretold = 0.3 * torch::randn ({7, size});
-  EXPECT_LT (largest (book->forward (foretold, last) -
-                      settled->forward (foretold, last_settled)),
+  const Tensor predicted = 0.3 * torch::randn ({7, size});
+  EXPECT_LT (largest (book->forward (predicted, last) -
+                      settled->forward (predicted, last_settled)),
              1e-5);
 }
 
 TEST_F (MouthBookTest, TheGainOpensIt)
 {
-  const Tensor foretold = filmed / 2;
+  const Tensor predicted = filmed / 2;
   Tensor last;
-  const double plain = open (1, 0)->forward (foretold, last).std ().item<double> ();
+  const double plain = open (1, 0)->forward (predicted, last).std ().item<double> ();
   last = Tensor ();
-  const double more = open (2, 0)->forward (foretold, last).std ().item<double> ();
+  const double more = open (2, 0)->forward (predicted, last).std ().item<double> ();
   EXPECT_GT (more, 1.1 * plain);
 }
 
 TEST_F (MouthBookTest, GoesOnFromTheLastMouthHoweverFramesAreCut)
 {
   MouthBook book = open (1, 0.5);
-  const Tensor foretold = torch::randn ({12, size});
+  const Tensor predicted = torch::randn ({12, size});
   Tensor last;
-  const Tensor whole = book (foretold, last);
+  const Tensor whole = book (predicted, last);
   last = Tensor ();
   std::vector<Tensor> parts;
-  for (const Tensor &part : foretold.split (5))
+  for (const Tensor &part : predicted.split (5))
     parts.push_back (book (part, last));
   EXPECT_LT (largest (torch::cat (parts) - whole), 1e-5);
 
   const auto steps = [&] (double continuity) {
     Tensor from;
-    const Tensor shown = open (1, continuity)->forward (foretold, from);
+    const Tensor shown = open (1, continuity)->forward (predicted, from);
     return (shown.slice (0, 1) - shown.slice (0, 0, -1))
         .slice (1, 0, size / 2)
         .square ()

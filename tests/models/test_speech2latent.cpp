@@ -260,10 +260,10 @@ TEST (Speech2LatentConfig, RoundTrip)
   EXPECT_EQ (nlohmann::json (json.get<Speech2LatentConfig> ()), json);
 }
 
-TEST (Speech2LatentConfig, OfABookWithoutForetoldMarksHasNone)
+TEST (Speech2LatentConfig, OfABookWithoutPredictedMarksHasNone)
 {
   const nlohmann::json json = {{"mouth_book", {{"pages", 9}, {"gain", 1.2}}}};
-  EXPECT_EQ (json.get<Speech2LatentConfig> ().mouth_book.foretold_marks, 0);
+  EXPECT_EQ (json.get<Speech2LatentConfig> ().mouth_book.predicted_marks, 0);
 }
 
 TEST (Speech2LatentConfig, RefusesNonsense)

@@ -56,7 +56,7 @@ protected:
 
 } // namespace
 
-TEST_F (OtherVoicesTest, WhatIsForetoldIsAboutTheMean)
+TEST_F (OtherVoicesTest, WhatIsPredictedIsAboutTheMean)
 {
   const std::vector<Sequence> sequences = read ();
   ASSERT_EQ (sequences.size (), 1u);
@@ -120,8 +120,8 @@ TEST_F (OtherVoicesTest, AreThePersonsOwnAtOtherPitches)
     heard.push_back (wave);
     return wave.view ({-1, 320});
   };
-  const auto disguised = disguised_voices ({spoken}, {speech}, 3, remember);
-  ASSERT_EQ (disguised.size (), 3u);
+  const auto augmented = augmented_voices ({spoken}, {speech}, 3, remember);
+  ASSERT_EQ (augmented.size (), 3u);
   for (size_t i = 0; i < heard.size (); i++) {
     const double factor = frequency (heard[i]) / 200;
     if (i % 2 == 0) {
@@ -133,10 +133,10 @@ TEST_F (OtherVoicesTest, AreThePersonsOwnAtOtherPitches)
     }
     const auto loud = (heard[i].abs () > 0.1).nonzero ();
     EXPECT_NEAR (loud[0].item<double> () / 16, 500, 25) << "ms";
-    EXPECT_TRUE (disguised[i].features.equal (heard[i].view ({-1, 320})));
-    EXPECT_TRUE (disguised[i].latents.equal (spoken.latents));
-    EXPECT_TRUE (disguised[i].lips.equal (spoken.lips));
+    EXPECT_TRUE (augmented[i].features.equal (heard[i].view ({-1, 320})));
+    EXPECT_TRUE (augmented[i].latents.equal (spoken.latents));
+    EXPECT_TRUE (augmented[i].lips.equal (spoken.lips));
   }
   EXPECT_FALSE (heard[0].equal (heard[2])) << "another larger person";
-  EXPECT_TRUE (disguised_voices ({spoken}, {speech}, 0, remember).empty ());
+  EXPECT_TRUE (augmented_voices ({spoken}, {speech}, 0, remember).empty ());
 }

@@ -81,7 +81,7 @@ TEST_F (TrainCommand, FootageBecomesAnAvatar)
   const std::string avatar = folder_ / "me";
   run_command (with ({"train", folder_ / "talk.mkv", "-o", avatar, "--encoder", encoder_,
                       "--minutes", "0.05", "--speech-minutes", "0.05", "--finish-minutes",
-                      "0.02", "--batch", "2", "--disguises", "0"},
+                      "0.02", "--batch", "2", "--augmentations", "0"},
                      consent));
   const Bundle bundle = read_bundle (avatar);
   EXPECT_EQ (bundle.info.name, "me");

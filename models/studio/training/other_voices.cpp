@@ -73,7 +73,7 @@ another_pitch (const Sequence &sequence, int copy)
 } // namespace
 
 std::vector<Sequence>
-disguised_voices (const std::vector<Sequence> &spoken, const std::vector<Tensor> &speech,
+augmented_voices (const std::vector<Sequence> &spoken, const std::vector<Tensor> &speech,
                   int copies, const std::function<Tensor (const Tensor &)> &listen)
 {
   if (copies == 0)

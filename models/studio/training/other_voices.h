@@ -17,12 +17,12 @@ namespace daetalker {
 // person would say it in another room.  `speech`: of each, [L] int16.  `listen`: below.
 // Throws Error (not_found: GStreamer's element that shifts the pitch).
 std::vector<Sequence>
-disguised_voices (const std::vector<Sequence> &spoken,
+augmented_voices (const std::vector<Sequence> &spoken,
                   const std::vector<torch::Tensor> &speech, int copies,
                   const std::function<torch::Tensor (const torch::Tensor &)> &listen);
 
 // Somebody who understands every voice (a large speech encoder, and a predictor that was
-// trained with it on this person's footage) heard them and foretold the face.  Of each
+// trained with it on this person's footage) heard them and predicted the face.  Of each
 // sound in `folder`; beside it lies NAME.safetensors, at 25 frames a second:
 //   latents [frames, size], pose [frames, 3]   as they differ from the person's mean
 //   lips [frames, 40]                          as Sequence has them

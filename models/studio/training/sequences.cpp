@@ -50,8 +50,8 @@ to_pose (const Tensor &row)
   return {row[0].item<float> (), row[1].item<float> (), row[2].item<float> ()};
 }
 
-// When somebody blinks can hardly be foretold, and half a blink on average is what nobody
-// should see: the direction in which latents go while eyes shut is left out.
+// When somebody blinks can hardly be predicted, and half a blink on average is what
+// nobody should see: the direction in which latents go while eyes shut is left out.
 Tensor
 without_blinks (const Tensor &changes, const Tensor &shutting)
 {
@@ -169,7 +169,7 @@ make_sequences (const FrameStore &store, const std::string &autoencoder,
   const auto listen = [&listener] (const Tensor &wave) {
     return listener.listen_augmented (wave);
   };
-  set.others = disguised_voices (set.training, speech, others.disguises, listen);
+  set.others = augmented_voices (set.training, speech, others.augmentations, listen);
   if (!others.folder.empty ())
     for (const Sequence &sequence :
          other_voices (others.folder, listen, means[anchor], pose_means[anchor]))

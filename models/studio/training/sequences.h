@@ -40,8 +40,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE (SequenceFacts, feature_size, rest_latent, re
                                     pose_min, pose_max, idle)
 
 struct OtherVoices {
-  int disguises = 2;  // of each training clip
-  std::string folder; // of strangers; empty: none
+  int augmentations = 2; // of each training clip
+  std::string folder;    // of strangers; empty: none
 };
 
 struct SequenceSet {
@@ -54,7 +54,7 @@ struct SequenceSet {
   SequenceFacts facts;
 };
 
-// Light, clothes and hair differ between clips and no speech foretells them: each
+// Light, clothes and hair differ between clips and no speech predicts them: each
 // clip's latents lose their clip's mean and take that of the anchor, the clip whose
 // mean lies in the middle of all.
 //   autoencoder: safetensors of encoder.* with the shape in its metadata's

@@ -363,7 +363,7 @@ private:
     const Tensor smooth = torch::where (lot < options_.between_share, between, own);
     if (!errors_.defined ())
       return smooth;
-    return torch::where (lot > 1 - options_.foretold_share,
+    return torch::where (lot > 1 - options_.predicted_share,
                          own + errors_.index_select (0, frames), smooth);
   }
 
@@ -371,7 +371,7 @@ private:
   Tensor speech_errors () const
   {
     const std::string path = work_ + "/speech2latent.errors.safetensors";
-    if (network_->encoder || options_.foretold_share <= 0 ||
+    if (network_->encoder || options_.predicted_share <= 0 ||
         !std::filesystem::exists (path))
       return {};
     Metadata of, latents_of;

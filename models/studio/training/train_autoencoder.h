@@ -26,17 +26,17 @@ struct AutoencoderTraining {
   // lies between two frames, or is as smooth as speech2latent's, is drawn sharp too.
   double between_share = 0.25;
   // As many have speech2latent's errors added, where it has been trained (eigenfaces
-  // only): what it foretells is an average, and is drawn as sharp as a real frame.
-  double foretold_share = 0.4;
+  // only): what it predicts is an average, and is drawn as sharp as a real frame.
+  double predicted_share = 0.4;
   double warp_weight = 0.5;    // of the warped references' own loss, where there are any
   double detail_weight = 2;    // of the amount of detail, beside the squared error
   double adversary_weight = 0; // of the adversary's slope beside the regression's
   double adversary_from = 0.5; // it joins after this share of the UNet's minutes
   double checkpoint_minutes = 3;
   uint64_t seed = 1;
-  double encoder_minutes = 8;  // first, of the encoder and its linear head alone
-  bool freeze_encoder = false; // go on with the UNet alone; latents stay as they are
-  std::string init;            // safetensors of unet.* and encoder.*, or empty
+  double encoder_minutes = 8;     // first, of the encoder and its linear head alone
+  bool freeze_encoder = false;    // go on with the UNet alone; latents stay as they are
+  std::string init;               // safetensors of unet.* and encoder.*, or empty
   AutoencoderConfig init_network; // its shape; its UNet may be wider than `network`'s
   // They train together, each with `batch` pictures; the first one writes the files.
   // Empty: this process alone.

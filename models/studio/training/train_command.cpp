@@ -46,7 +46,8 @@ start_from (TrainOptions &options)
 {
   namespace fs = std::filesystem;
   const Bundle avatar = read_bundle (options.init);
-  options.autoencoder.init_network = avatar.autoencoder.get<AutoencoderConfig> ();
+  options.autoencoder.init_network = parse_autoencoder_config (
+      avatar.autoencoder, avatar.path + "/" + bundle_file::description);
   options.autoencoder.network = options.autoencoder.init_network;
   options.autoencoder.init = file_path (avatar, bundle_file::autoencoder);
   fs::copy_file (file_path (avatar, bundle_file::noise),
@@ -107,13 +108,13 @@ run (TrainOptions &options)
     unet.channel_mult = options.channel_mult;
   if (options.references >= 0)
     unet.references = options.references;
-  validate (options.autoencoder.network);
+  validate (options.autoencoder.network, "--width, --channel-mult, --patch, --init");
   std::optional<FrameStore> frames;
   const std::string dataset = dataset_of (options, *workers);
   workers->in_turn ([&] { frames.emplace (dataset, options.work, options.held_out); });
   const FrameStore &store = *frames;
   // What is missing is better said now than after hours.
-  if (options.others.disguises > 0 && (all || options.stage == "speech2latent"))
+  if (options.others.augmentations > 0 && (all || options.stage == "speech2latent"))
     shift_pitch (std::vector<int16_t> (1600), 1.2);
   if (all || options.stage == "autoencoder") {
     train_autoencoder (store, options.work, options.autoencoder);
@@ -238,11 +239,11 @@ add_train_command (CLI::App &app)
       ->capture_default_str ();
   command
       ->add_option ("--finish-minutes", options->finish_minutes,
-                    "Of training the UNet on, with what speech2latent foretells")
+                    "Of training the UNet on, with what speech2latent predicts")
       ->capture_default_str ();
   command
-      ->add_option ("--foretold-share", autoencoder.foretold_share,
-                    "Of latents as speech2latent foretells them, in these minutes")
+      ->add_option ("--predicted-share", autoencoder.predicted_share,
+                    "Of latents as speech2latent predicts them, in these minutes")
       ->check (CLI::Range (0.0, 0.7))
       ->capture_default_str ();
   command
@@ -284,25 +285,24 @@ add_train_command (CLI::App &app)
       ->capture_default_str ();
   command
       ->add_option ("--stretch", options->speech2latent.stretch,
-                    "Of the motion that speech2latent foretells, which is an average")
+                    "Of the motion that speech2latent predicts, which is an average")
       ->check (CLI::Range (0.5, 3.0))
       ->capture_default_str ();
   command
-      ->add_option (
-          "--mouth-pages", options->speech2latent.mouth_pages,
-          "Real frames whose mouths are shown where speech foretells an average "
-          "of them (eigenfaces only); 0: none")
+      ->add_option ("--mouth-pages", options->speech2latent.mouth_pages,
+                    "Real frames whose mouths are shown where speech predicts an average "
+                    "of them (eigenfaces only); 0: none")
       ->check (CLI::Range (0, 1 << 20))
       ->capture_default_str ();
   command
-      ->add_option ("--disguises", options->others.disguises,
+      ->add_option ("--augmentations", options->others.augmentations,
                     "So many times each clip is also heard at another pitch, so that "
                     "speech2latent follows other voices")
       ->check (CLI::Range (0, 16))
       ->capture_default_str ();
   command
       ->add_option ("--other-voices", options->others.folder,
-                    "Folder of speech of others, each with what a teacher foretells of "
+                    "Folder of speech of others, each with what a teacher predicts of "
                     "this face (latents, pose, lips), for speech2latent")
       ->check (CLI::ExistingDirectory);
   command

@@ -274,7 +274,7 @@ private:
   }
 
   // With the averaged weights, on clips that were held out: the share of the latents'
-  // (weighted) variance that is foretold; mouths as the latents tell them, beside the
+  // (weighted) variance that is predicted; mouths as the latents tell them, beside the
   // landmarks; the pose's error in degrees.
   nlohmann::json validate (Speech2Latent &network) const
   {

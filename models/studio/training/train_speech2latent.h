@@ -21,7 +21,7 @@ struct Speech2LatentTraining {
   double pose_weight = 1;
   double lip_weight = 1;
   int pose_smoothing = 9; // odd; frames over whose mean the pose is given, 1: its own
-  // What is foretold is an average, and moves less than any of the things it may be: the
+  // What is predicted is an average, and moves less than any of the things it may be: the
   // finished network's latents are stretched about their mean by as much.
   double stretch = 1.2;
   double feature_noise = 0.1; // added, of the features' standard deviation

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Foretells the face that an avatar's person would make to other voices' speech, from the
+"""Predicts the face that an avatar's person would make to other voices' speech, from the
 hidden states of a large speech encoder, the teacher.  That teaches a speech encoder of one's
 own (`daetalker train-encoder`) and speech2latent (`daetalker train --other-voices`).
 
@@ -8,7 +8,7 @@ own (`daetalker train-encoder`) and speech2latent (`daetalker train --other-voic
                                         a file of up to 25 s; SPEECH/own.json says which.
                                         Those held out: own-held-out_NNNN.flac
   fit DATASET WORK SPEECH STATES FACE   learns the person's face from the teacher's states of
-                                        those files; prints how well it foretells those held
+                                        those files; prints how well it predicts those held
                                         out, which nothing is fitted to
   targets FACE SPEECH STATES TARGETS    TARGETS/NAME.safetensors for train-encoder's --teacher:
                                         `hidden_states` float16 [rows, about 256], half of them
@@ -23,7 +23,7 @@ learns, too, and tools/whisper_hidden_states.py SPEECH STATES.  Do not collect t
 footage: what is held out would be in it.
 
 Files that are newer than FACE are kept, so targets and voices can be stopped and called again.
-How it foretells: face_regression.py.  Needs ffmpeg (clips) and the Python packages numpy,
+How it predicts: face_regression.py.  Needs ffmpeg (clips) and the Python packages numpy,
 safetensors and soundfile.
 """
 import argparse
@@ -219,7 +219,7 @@ def fit(args):
     wrong = face.look(heard, lips)[:, :-3] - truth[:, 40:-3]
     share = 1 - (wrong ** 2).sum() / (truth[:, 40:-3] ** 2).sum()
     print(f"{args.face}: of {len(truth)} frames held out, the mouth's opening correlates "
-          f"{right:.3f}; {100 * share:.1f} % of the latents' variance is foretold")
+          f"{right:.3f}; {100 * share:.1f} % of the latents' variance is predicted")
 
 
 def face_and_folder(args, folder):
