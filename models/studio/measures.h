@@ -24,14 +24,14 @@ struct ClipMeasures {
   double repeated = 0;     // share of frames repeated to reach 25 a second
   double frozen = 0;       // share of frames equal to the one before
   std::vector<Span> spans; // all of the clip
-  // Of what can be used of it or, where that is nothing, of all of it:
+  // From here to `look`: of what can be used or, where that is nothing, of all.
   double without_face = 0; // shares of the inspected frames
   double several_faces = 0;
-  double face_width = 0; // median, pixels of the footage
-  double outside = 0;    // share of frames whose face leaves the crop
-  std::optional<double>
-      camera_shift;         // largest, in face widths; none on a plain background
+  double face_width = 0;    // median, pixels of the footage
+  double outside = 0;       // share of frames whose face leaves the crop
   std::vector<double> look; // mean colours (0 to 255) of a 4x4 grid over the picture
+  std::optional<double>
+      camera_shift; // largest, in face widths; none on a plain background
   bool has_sound = false;
   double silence = 1;  // share of frames 30 dB or more below loud speech
   double clipping = 0; // share of samples at full scale
